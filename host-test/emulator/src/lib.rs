@@ -1,0 +1,1 @@
+//! An in-process Customerly that behaves as its API is known to, quirks and faults included.

@@ -1,0 +1,1 @@
+//! Runs a connector component in wasmtime and supplies its one capability, HTTP.
