@@ -1,0 +1,90 @@
+//! How a failure is put together: an action, a code and a message, then whatever else is known.
+
+use crate::bindings::http::{ErrorKind, HttpError};
+use crate::bindings::types::{Action, Failure, Notice, Problem, Upstream};
+
+impl Failure {
+    /// A failure of which only this much is known.
+    pub fn new(action: Action, code: &str, message: impl Into<String>) -> Self {
+        Failure {
+            action,
+            code: code.into(),
+            message: message.into(),
+            remedy: None,
+            field: None,
+            patch: None,
+            retry_after_ms: None,
+            upstream: None,
+        }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn remedy(self, remedy: impl Into<String>) -> Self {
+        Failure { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// Says which field is at fault, by JSON pointer.
+    #[must_use]
+    pub fn field(self, pointer: impl Into<String>) -> Self {
+        Failure { field: Some(pointer.into()), ..self }
+    }
+
+    /// Offers a JSON merge patch of the settings.
+    #[must_use]
+    pub fn patch(self, patch: impl Into<String>) -> Self {
+        Failure { patch: Some(patch.into()), ..self }
+    }
+
+    /// Adds how long the service asks to be left alone.
+    #[must_use]
+    pub fn retry_after(self, retry_after_ms: Option<u64>) -> Self {
+        Failure { retry_after_ms, ..self }
+    }
+
+    /// Adds the service's own words.
+    #[must_use]
+    pub fn upstream(self, upstream: Upstream) -> Self {
+        Failure { upstream: Some(upstream), ..self }
+    }
+}
+
+impl From<HttpError> for Failure {
+    /// What a request without an answer means to a caller that was reading.
+    fn from(error: HttpError) -> Self {
+        let (action, code) = match error.kind {
+            ErrorKind::Denied => (Action::Stop, "denied"),
+            ErrorKind::InvalidRequest => (Action::Stop, "invalid-request"),
+            ErrorKind::Withheld => (Action::Stop, "withheld"),
+            ErrorKind::Dns => (Action::RetryLater, "dns"),
+            ErrorKind::Connect => (Action::RetryLater, "connect"),
+            ErrorKind::Tls => (Action::RetryLater, "tls"),
+            ErrorKind::Timeout => (Action::RetryLater, "timeout"),
+            ErrorKind::Closed => (Action::RetryLater, "closed"),
+            ErrorKind::Malformed => (Action::RetryLater, "malformed"),
+            ErrorKind::TooLarge => (Action::Stop, "too-large"),
+            ErrorKind::Budget => (Action::Stop, "budget"),
+            ErrorKind::Cancelled => (Action::RetryLater, "cancelled"),
+        };
+        Failure::new(action, code, format!("No answer from Customerly: {}", error.message))
+    }
+}
+
+impl Problem {
+    /// A fault of the field at `pointer`.
+    pub fn new(pointer: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+        Problem { field: pointer.into(), code: code.into(), message: message.into() }
+    }
+}
+
+impl Notice {
+    /// Something worth telling.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Notice { code: code.into(), message: message.into() }
+    }
+}
+
+/// A JSON pointer (RFC 6901) to a top-level field.
+pub fn pointer(field: &str) -> String {
+    format!("/{}", field.replace('~', "~0").replace('/', "~1"))
+}
