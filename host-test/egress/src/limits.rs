@@ -12,7 +12,7 @@ pub const GUEST_TIME: Duration = Duration::from_secs(10);
 /// One request from dialling to the last byte: a service that takes longer for a page is down.
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// One contract call, its requests together: a page may ask a few times.
-pub const PAGE_TIME: Duration = Duration::from_secs(120);
+pub const PAGE_TIME: Duration = Duration::from_mins(2);
 /// Until the connection stands, TLS included: three lost first packets and their repeats fit.
 pub const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// From the last byte of the request to the first of the answer: a slow query, no more.

@@ -54,7 +54,7 @@ pub struct Host(url::Host<String>);
 
 impl Host {
     /// Takes what the URL parser found, if it is an address or a name of labels that DNS knows.
-    pub(crate) fn new(host: url::Host<&str>) -> Option<Self> {
+    pub(crate) fn new(host: &url::Host<&str>) -> Option<Self> {
         match host {
             url::Host::Domain(name) => is_host_name(name).then(|| Self(host.to_owned())),
             url::Host::Ipv4(_) | url::Host::Ipv6(_) => Some(Self(host.to_owned())),

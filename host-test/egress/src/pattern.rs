@@ -248,3 +248,238 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         Some(Piece::Text(fixed))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(text: &str, accepted: bool) {
+        match text.parse::<OriginPattern>() {
+            Ok(pattern) => {
+                assert!(accepted, "{text:?} was accepted");
+                assert_eq!(pattern.to_string(), text);
+            }
+            Err(error) => assert!(!accepted, "{text:?}: {error}"),
+        }
+    }
+
+    fn check_match(pattern: &str, origin: &str, expected: bool) {
+        let pattern: OriginPattern = pattern.parse().expect(pattern);
+        let origin: Origin = origin.parse().expect(origin);
+        assert_eq!(pattern.matches(&origin), expected, "{pattern} and {origin}");
+    }
+
+    fn check_resolved(template: &str, settings: &Value, expected: Option<&str>) {
+        let found = resolve(template, settings).map(|pattern| pattern.to_string());
+        assert_eq!(found.as_deref().ok(), expected, "{template} with {settings}: {found:?}");
+    }
+
+    #[test]
+    fn a_pattern_is_an_exact_host_or_one_wildcard_label_at_most() {
+        for text in [
+            "https://api.example.com",
+            "https://api.example.com:8443",
+            "https://*.example.com",
+            "https://*.example.com:8443",
+            "https://192.0.2.1",
+            "https://[2001:db8::1]:8443",
+        ] {
+            check(text, true);
+        }
+        for text in [
+            "",
+            "*",
+            "https://*",
+            "https://*.",
+            "https://*.com",
+            "https://*com",
+            "https://*example.com",
+            "https://a*.example.com",
+            "https://*.*.example.com",
+            "https://api.*.com",
+            "https://**.example.com",
+            "https://*.192.0.2.1",
+            "https://*.[2001:db8::1]",
+            "https://api.example.com:*",
+            "https://localhost",
+            "https://com",
+        ] {
+            check(text, false);
+        }
+    }
+
+    #[test]
+    fn a_pattern_has_no_path_and_no_other_scheme() {
+        for text in [
+            "http://api.example.com",
+            "http://127.0.0.1:8080",
+            "api.example.com",
+            "*.example.com",
+            "*://api.example.com",
+            "https://api.example.com/",
+            "https://api.example.com/v1",
+            "https://*.example.com/",
+            "https://user@api.example.com",
+            "https://api.example.com?a",
+            "https://api.example.com:443",
+        ] {
+            check(text, false);
+        }
+    }
+
+    #[test]
+    fn host_and_port_match_exactly() {
+        check_match("https://api.example.com", "https://api.example.com", true);
+        check_match("https://api.example.com", "https://api.example.com:8443", false);
+        check_match("https://api.example.com:8443", "https://api.example.com:8443", true);
+        check_match("https://api.example.com", "http://api.example.com", false);
+        check_match("https://api.example.com", "http://api.example.com:443", false);
+        check_match("https://api.example.com", "https://example.com", false);
+        check_match("https://api.example.com", "https://evil-api.example.com", false);
+        check_match("https://api.example.com", "https://api.example.com.evil.example", false);
+    }
+
+    #[test]
+    fn a_wildcard_matches_one_label() {
+        check_match("https://*.example.com", "https://a.example.com", true);
+        check_match("https://*.example.com", "https://example.com", false);
+        check_match("https://*.example.com", "https://a.b.example.com", false);
+        check_match("https://*.example.com", "https://evilexample.com", false);
+        check_match("https://*.example.com", "https://a.example.com:8443", false);
+        check_match("https://*.example.com", "http://a.example.com:443", false);
+        check_match("https://*.example.com", "https://192.0.2.1", false);
+    }
+
+    #[test]
+    fn a_setting_fills_one_label_or_the_whole_host() {
+        let settings =
+            json!({"account": "acme", "host": "crm.acme.example", "n": 1, "region": "eu-1"});
+        for (template, expected) in [
+            ("https://api.example.com", "https://api.example.com"),
+            ("https://*.example.com", "https://*.example.com"),
+            ("https://{account}.example.com", "https://acme.example.com"),
+            ("https://api.{region}.example.com:8443", "https://api.eu-1.example.com:8443"),
+            ("https://{account}-api.example.com", "https://acme-api.example.com"),
+            ("https://{account}.{region}.example.com", "https://acme.eu-1.example.com"),
+            ("https://{host}", "https://crm.acme.example"),
+            ("https://{host}:8443", "https://crm.acme.example:8443"),
+        ] {
+            check_resolved(template, &settings, Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_setting_never_widens() {
+        for value in [
+            json!("*"),
+            json!("a.b"),
+            json!("evil.example/"),
+            json!("evil.example/?"),
+            json!("a@evil"),
+            json!("a:1"),
+            json!("a#"),
+            json!("a\\"),
+            json!("%61"),
+            json!("{account}"),
+            json!("A"),
+            json!("é"),
+            json!("-a"),
+            json!("a-"),
+            json!(" a"),
+            json!("a\n"),
+            json!(""),
+            json!("a".repeat(64)),
+            json!(1),
+            json!(["a"]),
+            json!(null),
+        ] {
+            check_resolved("https://{account}.example.com", &json!({ "account": value }), None);
+        }
+        for value in [
+            "*",
+            "*.example.com",
+            "localhost",
+            "com",
+            "127.0.0.1",
+            "0x7f.1",
+            "[::1]",
+            "a.b:1",
+            "a.b/",
+        ] {
+            check_resolved("https://{host}", &json!({ "host": value }), None);
+        }
+        check_resolved("https://{account}.example.com", &json!({}), None);
+        check_resolved("https://{account}.example.com", &json!("acme"), None);
+    }
+
+    #[test]
+    fn a_placeholder_stands_where_its_value_decides_one_label() {
+        for template in [
+            "https://{tld}.com",
+            "https://api.{domain}",
+            "https://api.example.{tld}",
+            "https://*.{domain}",
+            "https://{a}{b}",
+            "https://{}.example.com",
+            "https://{a b}.example.com",
+            "https://{a.example.com",
+            "https://a}.example.com",
+            "https://{{a}}.example.com",
+            "https://api.example.com:{port}",
+            "https://api.example.com/{path}",
+            "{scheme}://api.example.com",
+            "{origin}",
+        ] {
+            assert!(template.parse::<OriginTemplate>().is_err(), "{template} was accepted");
+        }
+        let template: OriginTemplate = "https://{a}.{b}.example.com".parse().expect("a template");
+        assert_eq!(template.fields().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(template.to_string(), "https://{a}.{b}.example.com");
+    }
+
+    #[test]
+    fn a_refused_setting_is_named_and_not_quoted() {
+        let error = resolve("https://{account}.example.com", &json!({"account": "a/b"}));
+        assert_eq!(
+            error.expect_err("a slash").to_string(),
+            r#"the setting "account" must be one part of a host name: lower-case letters, digits and inner hyphens"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_displayed_as_it_was_written(
+            text in prop_oneof![".*", "https://(\\*\\.)?[a-z0-9.{}*-]{1,20}(:[0-9]{1,5})?"],
+        ) {
+            if let Ok(pattern) = text.parse::<OriginPattern>() {
+                prop_assert_eq!(pattern.to_string(), text.as_str());
+            }
+            if let Ok(template) = text.parse::<OriginTemplate>() {
+                prop_assert_eq!(template.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn no_value_leaves_the_declared_domain(value in prop_oneof![".*", "[a-z.*/@:?#%-]{1,12}"]) {
+            if let Ok(pattern) = resolve("https://{v}.example.com", &json!({ "v": value })) {
+                prop_assert_eq!(pattern.to_string(), format!("https://{value}.example.com"));
+                let wide: OriginPattern = "https://*.example.com".parse().expect("a pattern");
+                prop_assert!(wide.matches(&pattern.origin));
+                prop_assert!(!pattern.any_label);
+            }
+        }
+
+        #[test]
+        fn a_pattern_matches_what_it_is_written_for(label in "[a-z0-9]{1,8}", other in "[a-z0-9.]{1,12}") {
+            let pattern: OriginPattern = "https://*.example.com".parse().expect("a pattern");
+            let origin: Origin = format!("https://{label}.example.com").parse().expect("an origin");
+            prop_assert!(pattern.matches(&origin));
+            if let Ok(origin) = format!("https://{other}.example.com").parse::<Origin>() {
+                prop_assert_eq!(pattern.matches(&origin), !other.contains('.'));
+            }
+        }
+    }
+}

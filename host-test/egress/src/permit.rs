@@ -21,13 +21,13 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use crate::encode::encode_into;
+use crate::encode::encode_query;
 use crate::grant::Grant;
 use crate::limits::Limits;
 use crate::method::Method;
 use crate::origin::Origin;
 use crate::part::{Part, Piece, QueryPlan, slots_of};
-use crate::policy::{Broken, Denial, broken, headers_too_large};
+use crate::policy::{Broken, Denial, headers_too_large};
 use crate::quote::quote;
 use crate::rule::Rule;
 use crate::secret::Secret;
@@ -111,22 +111,21 @@ impl Permit {
     }
 
     fn render_url(&self, secrets: &Secrets) -> Result<Zeroizing<String>, Broken> {
-        let mut url = Zeroizing::new(self.dial().to_string());
-        url.push_str(self.url.path_and_query());
-        let mut separator = if self.url.has_query() { '&' } else { '?' };
+        let fixed = |text: &str| Zeroizing::new(text.to_owned());
+        let mut pieces = vec![fixed(&self.dial().to_string()), fixed(self.url.path_and_query())];
+        let mut separator = if self.url.has_query() { "&" } else { "?" };
         for QueryPlan { name, value } in &self.query {
-            url.push(separator);
-            separator = '&';
-            encode_into(name, &mut url);
-            url.push('=');
+            pieces.extend([fixed(separator), encode_query(name), fixed("=")]);
+            separator = "&";
             for part in value {
-                match part {
-                    Part::Base64(pieces) => encode_into(&base64(pieces, secrets)?, &mut url),
-                    Part::Secret(slot) => encode_into(encodable(slot, secrets)?.expose(), &mut url),
-                    Part::Text(text) => encode_into(text, &mut url),
-                }
+                pieces.push(match part {
+                    Part::Base64(pieces) => encode_query(&base64(pieces, secrets)?),
+                    Part::Secret(slot) => encode_query(encodable(slot, secrets)?.expose()),
+                    Part::Text(text) => encode_query(text),
+                });
             }
         }
+        let url = join(&pieces);
         if url.len() as u64 > self.url_bytes {
             let message =
                 format!("the URL has {} bytes; {} may be sent", url.len(), self.url_bytes);
@@ -139,7 +138,7 @@ impl Permit {
         let mut bytes = 0;
         let mut headers = Vec::with_capacity(self.headers.len());
         for (name, parts) in &self.headers {
-            let value = render_value(name, parts, secrets)?;
+            let value = render_value(parts, secrets)?;
             bytes += (name.as_str().len() + value.len()) as u64;
             headers.push((name.clone(), value));
         }
@@ -177,11 +176,7 @@ impl fmt::Debug for Rendered {
     }
 }
 
-fn render_value(
-    name: &HeaderName,
-    parts: &[Part],
-    secrets: &Secrets,
-) -> Result<HeaderValue, Broken> {
+fn render_value(parts: &[Part], secrets: &Secrets) -> Result<HeaderValue, Broken> {
     let mut pieces: Vec<Zeroizing<String>> = Vec::with_capacity(parts.len());
     for part in parts {
         pieces.push(match part {
@@ -196,15 +191,10 @@ fn render_value(
             Part::Text(text) => Zeroizing::new(text.clone()),
         });
     }
-    let value = join(pieces.iter().map(|piece| piece.as_str()));
     // The value owns the overwriting buffer itself: `http` would copy it into one that is not.
-    let bytes = Bytes::from_owner(Zeroizing::new(value.as_bytes().to_vec()));
-    let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| {
-        broken(crate::header::HeaderError::Character {
-            name: name.as_str().to_owned(),
-            character: char::REPLACEMENT_CHARACTER,
-        })
-    })?;
+    let bytes = Bytes::from_owner(Zeroizing::new(join(&pieces).as_bytes().to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(bytes)
+        .expect("texts were checked when the permit was made, secrets just now");
     value.set_sensitive(slots_of(parts).next().is_some());
     Ok(value)
 }
@@ -217,13 +207,16 @@ fn base64(pieces: &[Piece], secrets: &Secrets) -> Result<Zeroizing<String>, Brok
             Piece::Text(text) => text,
         });
     }
-    Ok(Zeroizing::new(STANDARD.encode(join(texts.into_iter()).as_bytes())))
+    Ok(Zeroizing::new(STANDARD.encode(join(&texts).as_bytes())))
 }
 
 /// Joins in one allocation, so that no shorter copy is left behind.
-fn join<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Zeroizing<String> {
-    let mut joined = Zeroizing::new(String::with_capacity(texts.clone().map(str::len).sum()));
-    texts.for_each(|text| joined.push_str(text));
+fn join(texts: &[impl AsRef<str>]) -> Zeroizing<String> {
+    let length = texts.iter().map(|text| text.as_ref().len()).sum();
+    let mut joined = Zeroizing::new(String::with_capacity(length));
+    for text in texts {
+        joined.push_str(text.as_ref());
+    }
     joined
 }
 

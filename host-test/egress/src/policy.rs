@@ -176,14 +176,14 @@ impl Policy {
         let mut bytes = 0;
         let mut headers = Vec::with_capacity(plans.len());
         for plan in plans {
-            let name = parse_name(&plan.name).map_err(broken)?;
+            let name = parse_name(&plan.name).map_err(|error| broken(&error))?;
             bytes += name.as_str().len();
             for text in texts_of(&plan.value) {
                 bytes += text.len();
             }
             for part in &plan.value {
                 if let Part::Text(text) = part {
-                    check_text(&name, text).map_err(broken)?;
+                    check_text(&name, text).map_err(|error| broken(&error))?;
                 }
             }
             for slot in slots_of(&plan.value) {
@@ -270,7 +270,7 @@ impl Policy {
 
 pub(crate) type Broken = (Rule, String);
 
-pub(crate) fn broken(error: HeaderError) -> Broken {
+fn broken(error: &HeaderError) -> Broken {
     (error.rule(), error.to_string())
 }
 

@@ -14,17 +14,18 @@
 use std::time::{Duration, SystemTime};
 
 /// The longest wait that is obeyed.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+pub const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// The longest wait that is believed.
-pub const LONGEST_BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LONGEST_BELIEVED: Duration = Duration::from_hours(24);
 
 /// How long to wait from `now`, by the value of the header; at most [`LONGEST_WAIT`].
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let wait = match value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // The standard library takes a sign here, the RFC does not: digits alone get this far.
-        true => Duration::from_secs(value.parse().ok()?),
-        false => httpdate::parse_http_date(value).ok()?.duration_since(now).ok()?,
+    // The standard library takes a sign before a number, the RFC does not: digits alone get that far.
+    let wait = if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        Duration::from_secs(value.parse().ok()?)
+    } else {
+        httpdate::parse_http_date(value).ok()?.duration_since(now).ok()?
     };
     (wait <= LONGEST_BELIEVED).then(|| wait.min(LONGEST_WAIT))
 }

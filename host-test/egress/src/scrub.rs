@@ -157,3 +157,144 @@ fn may_spell(replacement: &str, form: &str) -> bool {
                 || replacement.starts_with(&form[form.len() - length..])
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CANARY: &str = "canary/token+0123456789";
+
+    fn scrubber(secrets: &[&str]) -> Scrubber {
+        let secrets: Vec<Secret> =
+            secrets.iter().map(|secret| Secret::new((*secret).to_owned())).collect();
+        Scrubber::new(&secrets)
+    }
+
+    fn check(secrets: &[&str], text: &str, expected: &str, count: usize) {
+        let scrubber = scrubber(secrets);
+        let (scrubbed, found) = scrubber.scrub_str(text);
+        assert_eq!((scrubbed.as_ref(), found), (expected, count), "{text:?}");
+    }
+
+    #[test]
+    fn every_form_of_a_secret_is_replaced() {
+        for form in Secret::new(CANARY.to_owned()).forms() {
+            check(&[CANARY], &format!("<{}>", *form), "<[redacted]>", 1);
+        }
+    }
+
+    #[test]
+    fn a_replacement_keeps_json_valid() {
+        let text = serde_json::json!({"echo": format!("Bearer {CANARY}"), "n": 1}).to_string();
+        let scrubber = scrubber(&[CANARY]);
+        let (scrubbed, count) = scrubber.scrub_answer(text.as_bytes());
+        let value: serde_json::Value = serde_json::from_slice(&scrubbed).expect("JSON");
+        assert_eq!(value, serde_json::json!({"echo": "Bearer [redacted]", "n": 1}));
+        assert_eq!(count, 1);
+    }
+
+    #[test]
+    fn occurrences_that_overlap_leave_no_rest() {
+        check(&["abcdefghij", "hijklmnop"], "-abcdefghijklmnop-", "-[redacted]-", 1);
+        check(&["abaababa"], "abaababaababa", "[redacted]", 1);
+        check(&["secret-1", "secret-12345"], "secret-12345 secret-1", "[redacted] [redacted]", 2);
+    }
+
+    #[test]
+    fn occurrences_side_by_side_are_counted_each() {
+        check(&["abcdefgh"], "abcdefghabcdefgh", "[redacted][redacted]", 2);
+    }
+
+    #[test]
+    fn a_short_secret_is_replaced_in_logs_and_kept_in_answers() {
+        let scrubber = scrubber(&["1234567", "12345678"]);
+        let data = b"a 1234567 b 12345678";
+        assert_eq!(scrubber.scrub(data).0.as_ref(), b"a [redacted] b [redacted]");
+        let (answer, count) = scrubber.scrub_answer(data);
+        assert_eq!((answer.as_ref(), count), (b"a 1234567 b [redacted]".as_slice(), 1));
+    }
+
+    #[test]
+    fn a_secret_that_the_replacement_could_spell_gets_another_one() {
+        check(&["redacted"], "redacted", "********", 1);
+        check(&["]abcdefg"], "]abcdefgabcdefg", "********abcdefg", 1);
+        check(&["e"], "hello", "h********llo", 1);
+        check(&["e", "*", "#", "~"], "hello * # ~", "hllo   ", 4);
+        check(&["*~#]", "#~*]", "~#*]", "ab"], "aabb", "", 2);
+    }
+
+    #[test]
+    fn without_secrets_nothing_is_touched() {
+        check(&[], CANARY, CANARY, 0);
+        check(&[""], CANARY, CANARY, 0);
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_secrets() {
+        assert_eq!(format!("{:?}", scrubber(&[CANARY])), "Scrubber");
+    }
+
+    fn secrets() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec(
+            prop_oneof!["[ -~]{1,12}", "[ab]{1,4}", ".{1,6}", "[\\[\\]*~#redact]{1,4}"],
+            1..4,
+        )
+    }
+
+    /// Text that holds forms of the secrets, whole and in part, among other text.
+    fn echo(secrets: &[String], picks: &[(usize, usize, String)]) -> String {
+        let forms: Vec<String> = secrets
+            .iter()
+            .flat_map(|secret| Secret::new(secret.clone()).forms())
+            .map(|form| form.to_string())
+            .collect();
+        let mut text = String::new();
+        for (form, cut, other) in picks {
+            let form = &forms[form % forms.len()];
+            text.extend(form.chars().take(form.chars().count().saturating_sub(*cut)));
+            text.push_str(other);
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn after_scrubbing_no_form_occurs(
+            secrets in secrets(),
+            picks in prop::collection::vec((any::<usize>(), 0_usize..3, "[ab\\[\\]r*]{0,3}"), 0..8),
+        ) {
+            let text = echo(&secrets, &picks);
+            let secrets: Vec<Secret> = secrets.into_iter().map(Secret::new).collect();
+            let scrubber = Scrubber::new(&secrets);
+            let (scrubbed, count) = scrubber.scrub_str(&text);
+            prop_assert_eq!(count > 0, scrubbed != text);
+            let (answer, _) = scrubber.scrub_answer(text.as_bytes());
+            for secret in &secrets {
+                for form in secret.forms() {
+                    prop_assert!(!scrubbed.contains(form.as_str()), "{} in {}", *form, scrubbed);
+                    if secret.expose().chars().count() >= SHORTEST_IN_ANSWERS {
+                        let answer = String::from_utf8_lossy(&answer);
+                        prop_assert!(!answer.contains(form.as_str()), "{} in {}", *form, answer);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn data_without_a_secret_is_borrowed_unchanged(data in prop::collection::vec(any::<u8>(), 0..200)) {
+            let scrubber = scrubber(&[CANARY]);
+            for (scrubbed, count) in [scrubber.scrub(&data), scrubber.scrub_answer(&data)] {
+                prop_assert_eq!(count, 0);
+                let borrowed = matches!(scrubbed, Cow::Borrowed(found) if std::ptr::eq(found, data.as_slice()));
+                prop_assert!(borrowed);
+            }
+        }
+
+        #[test]
+        fn what_surrounds_a_secret_stays(before in "[^canry]{0,20}", after in "[^canry]{0,20}") {
+            check(&[CANARY], &format!("{before}{CANARY}{after}"), &format!("{before}[redacted]{after}"), 1);
+        }
+    }
+}

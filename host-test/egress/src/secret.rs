@@ -234,3 +234,110 @@ fn escape(text: &str, upper: bool, chosen: impl Fn(char) -> bool) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn forms(value: &str) -> BTreeSet<String> {
+        let secret = Secret::new(value.to_owned());
+        secret.forms().iter().map(|form| form.to_string()).collect()
+    }
+
+    fn check(value: &str, expected: &[&str]) {
+        let found = forms(value);
+        for form in expected {
+            assert!(found.contains(*form), "{form} is not a form of {value:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn debug_and_fingerprint_show_nothing_of_a_secret() {
+        let secret = Secret::new("canary-token".to_owned());
+        assert_eq!(format!("{secret:?}"), "Secret");
+        assert_eq!(format!("{:#?}", [&secret]), "[\n    Secret,\n]");
+        assert_eq!(secret.expose(), "canary-token");
+    }
+
+    #[test]
+    fn a_fingerprint_is_eight_digits_and_no_plain_digest() {
+        let fingerprint = Secret::new("canary-token".to_owned()).fingerprint();
+        assert_eq!(fingerprint.to_string(), "ab8bf8e9");
+        assert_eq!(fingerprint, Secret::new("canary-token".to_owned()).fingerprint());
+        assert_ne!(fingerprint, Secret::new("canary-tokem".to_owned()).fingerprint());
+        let plain = format!("{:x}", Sha256::digest("canary-token"));
+        assert!(!plain.starts_with(&fingerprint.to_string()));
+    }
+
+    #[test]
+    fn a_secret_is_known_in_url_form_base64_hex_and_json() {
+        check("a/b", &["a/b", "a%2Fb", "a%2fb", "%61%2F%62", "%61%2f%62"]);
+        check("a b", &["a%20b", "a+b"]);
+        check(
+            "a/b",
+            &[
+                "YS9i",
+                "612f62",
+                "612F62",
+                "a\\/b",
+                "\\u0061\\u002f\\u0062",
+                "\\u0061\\u002F\\u0062",
+            ],
+        );
+        check("a\"b\\", &["a\\\"b\\\\", "a&quot;b\\"]);
+        check(
+            "é😀",
+            &["é😀", "%C3%A9%F0%9F%98%80", "\\u00e9\\ud83d\\ude00", "\\u00E9\\uD83D\\uDE00"],
+        );
+        check("a<&'>", &["a&lt;&amp;&#39;&gt;", "a\\u003c\\u0026\\u0027\\u003e"]);
+        check("??>", &["Pz8+", "Pz8-", "Pz8%2B"]);
+        check("???", &["Pz8/", "Pz8_", "Pz8\\/", "Pz8%2F"]);
+        check("ab", &["YWI", "YWI=", "YWI%3D"]);
+    }
+
+    #[test]
+    fn an_empty_secret_has_no_form_and_no_form_is_empty() {
+        assert!(forms("").is_empty());
+        for value in ["a", "ab", "é", "\"", "/", "+"] {
+            assert!(!forms(value).contains(""), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_form_of_a_secret_that_is_replaced_in_answers_is_as_long_as_the_secret() {
+        for form in forms("abcdefgh") {
+            assert!(form.len() >= 8, "{form}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_inside_of_any_base64_is_known(
+            before in prop::collection::vec(any::<u8>(), 0..9),
+            secret in ".{2,12}",
+            after in prop::collection::vec(any::<u8>(), 0..9),
+        ) {
+            let whole = [before.as_slice(), secret.as_bytes(), after.as_slice()].concat();
+            let forms = forms(&secret);
+            for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
+                let encoded = engine.encode(&whole);
+                prop_assert!(forms.iter().any(|form| encoded.contains(form)), "{}", encoded);
+            }
+        }
+
+        #[test]
+        fn the_usual_encoders_write_a_known_form(secret in ".{1,12}") {
+            let forms = forms(&secret);
+            let json = serde_json::to_string(&secret).expect("a string");
+            prop_assert!(forms.contains(&json[1..json.len() - 1]));
+            let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            prop_assert!(forms.contains(&form), "{}", form);
+            let debug = format!("{secret:?}");
+            prop_assert!(forms.contains(&debug[1..debug.len() - 1]));
+            prop_assert!(forms.contains(crate::encode::encode_query(&secret).as_str()));
+        }
+    }
+}

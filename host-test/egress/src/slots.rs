@@ -105,3 +105,60 @@ impl FromIterator<(String, Secret)> for Secrets {
         Self(secrets.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> SecretSlot {
+        let origin = "https://*.example.com".parse().expect("a pattern");
+        SecretSlot::new("api_key", ["Authentication"], ["token"], [origin]).expect("a slot")
+    }
+
+    #[test]
+    fn a_header_is_allowed_in_any_case_and_a_parameter_as_written() {
+        let slot = slot();
+        for (name, header, query) in [
+            ("authentication", true, false),
+            ("AUTHENTICATION", true, false),
+            ("authorization", false, false),
+            ("token", false, true),
+            ("Token", false, false),
+        ] {
+            assert_eq!(
+                (slot.allows_header(name), slot.allows_query(name)),
+                (header, query),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_origin_is_allowed_by_its_declared_name() {
+        for (origin, allowed) in [
+            ("https://api.example.com", true),
+            ("https://example.com", false),
+            ("https://api.example.com:8443", false),
+            ("http://127.0.0.1:8080", false),
+        ] {
+            assert_eq!(slot().allows_origin(&origin.parse().expect(origin)), allowed, "{origin}");
+        }
+    }
+
+    #[test]
+    fn an_empty_slot_goes_nowhere() {
+        let none: [&str; 0] = [];
+        let slot = SecretSlot::new("api_key", none, none, []).expect("a slot");
+        assert!(!slot.allows_header("authentication"));
+        assert!(!slot.allows_query("token"));
+        assert!(!slot.allows_origin(&"https://api.example.com".parse().expect("an origin")));
+    }
+
+    #[test]
+    fn a_header_of_the_host_holds_no_secret() {
+        let none: [&str; 0] = [];
+        for header in ["Host", "cookie", "proxy-authorization", "a b", ""] {
+            assert!(SecretSlot::new("api_key", [header], none, []).is_err(), "{header}");
+        }
+    }
+}
