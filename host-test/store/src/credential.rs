@@ -118,7 +118,7 @@ impl Store {
     /// Saves a new credential.
     pub fn add_credential(
         &mut self,
-        new: NewCredential,
+        new: &NewCredential,
         now_ms: i64,
     ) -> Result<CredentialRecord, StoreError> {
         self.write(|conn, ring| {

@@ -45,7 +45,7 @@ impl Tries {
             // Enough to overflow a small cache.
             for index in 0..12 {
                 let long = format!("{index} {}", "x".repeat(3000));
-                store.add_credential(new(&format!("more {index}"), &long), 1).unwrap();
+                store.add_credential(&new(&format!("more {index}"), &long), 1).unwrap();
             }
             if action.ends_with("flow") || action == "save-state" {
                 store.add_flow(&source("saved", &record), 1).unwrap();
@@ -81,7 +81,7 @@ impl Tries {
         let keys = ["keys", "others"].map(|part| keys_in(&self.root().join(part)));
         assert_eq!((keys_in(&folder), keys.iter().sum::<usize>()), (1, 1), "{moment}");
         // And it can go on.
-        store.add_credential(new("afterwards", SECRET), 3).unwrap();
+        store.add_credential(&new("afterwards", SECRET), 3).unwrap();
         found == self.after
     }
 }

@@ -7,7 +7,7 @@ fn check(change: impl FnOnce(&Path), expected: &str) {
     let fixture = Fixture::new();
     let (mut store, _) = fixture.filled();
     for index in 0..30 {
-        store.add_credential(new(&format!("more {index}"), SECRET), 1).unwrap();
+        store.add_credential(&new(&format!("more {index}"), SECRET), 1).unwrap();
     }
     drop(store);
     change(&fixture.database());
@@ -84,7 +84,7 @@ fn a_full_database_loses_nothing() {
     let limit = format!("PRAGMA max_page_count = {pages}");
     store.connection().query_row(&limit, [], |_| Ok(())).unwrap();
     let long = "x".repeat(20_000);
-    let full = store.add_credential(new("second", &long), 2).unwrap_err();
+    let full = store.add_credential(&new("second", &long), 2).unwrap_err();
     assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
     let full = store.edit_credential(&record.id, 1, replace(&long), 2).unwrap_err();
     assert!(full.to_string().contains("nothing was changed"), "{full}");

@@ -23,9 +23,9 @@ fn check_key_trouble(trouble: impl FnOnce(&Path), expected: &str) {
     let mut store = fixture.open();
     check(store.open_secret(&record.id, "api_key"), expected);
     check(store.check_key(), expected);
-    check(store.add_credential(new("second", OTHER), 2), expected);
+    check(store.add_credential(&new("second", OTHER), 2), expected);
     check(store.edit_credential(&record.id, 1, replace(OTHER), 2), expected);
-    assert_eq!(store.credentials().unwrap(), [record.clone()]);
+    assert_eq!(store.credentials().unwrap(), std::slice::from_ref(&record));
     drop(store);
     assert_eq!(fixture.key_files(), left);
     assert_eq!(fs::read(fixture.database()).unwrap(), database);
@@ -155,7 +155,7 @@ fn a_rotation_changes_key_and_ciphertext_and_no_secret() {
 fn a_rotation_that_meets_a_damaged_secret_changes_nothing() {
     let fixture = Fixture::new();
     let (mut store, _) = fixture.filled();
-    let kept = store.add_credential(new("kept", OTHER), 1).unwrap();
+    let kept = store.add_credential(&new("kept", OTHER), 1).unwrap();
     let flip = "UPDATE secret SET sealed = zeroblob(60) WHERE credential_id <> ?1";
     store.connection().execute(flip, [kept.id.as_str()]).unwrap();
     let keys = fixture.key_files();
@@ -189,7 +189,7 @@ fn the_keyring_of_the_system_can_hold_the_key() {
     let choice = NewKey::KeyringElseFile(fixture.keys());
     let mut store = Store::open(&fixture.dir(), &choice, 1).unwrap();
     assert_eq!(store.key_place().unwrap(), KeyPlace::Keyring);
-    let record = store.add_credential(new("first", SECRET), 1).unwrap();
+    let record = store.add_credential(&new("first", SECRET), 1).unwrap();
     store.rotate_key(None, 2).unwrap();
     let mut store = fixture.open();
     assert_eq!(store.open_secret(&record.id, "api_key").unwrap().expose(), SECRET);
@@ -216,7 +216,7 @@ fn a_store_that_does_not_say_where_its_key_is_gets_no_other() {
 fn check_closed(tamper: &str) {
     let fixture = Fixture::new();
     let (mut store, first) = fixture.filled();
-    let second = store.add_credential(new("second", OTHER), 1).unwrap();
+    let second = store.add_credential(&new("second", OTHER), 1).unwrap();
     let sql = tamper.replace("FIRST", first.id.as_str()).replace("SECOND", second.id.as_str());
     store.connection().execute_batch(&sql).unwrap();
     for record in store.credentials().unwrap() {

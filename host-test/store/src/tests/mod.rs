@@ -57,7 +57,7 @@ impl Fixture {
     /// A store with one credential, `first`, whose secret is [`SECRET`].
     fn filled(&self) -> (Store, CredentialRecord) {
         let mut store = self.open();
-        let record = store.add_credential(new("first", SECRET), 1).unwrap();
+        let record = store.add_credential(&new("first", SECRET), 1).unwrap();
         (store, record)
     }
 
@@ -148,8 +148,8 @@ fn act(root: &Path, action: &str) -> Result<(), StoreError> {
     }
     if action == "add-many" {
         for index in 0..10 {
-            store.add_credential(new(&format!("{argument} {index}"), SECRET), 2)?;
-            match store.add_credential(new(&format!("shared {index}"), argument), 2) {
+            store.add_credential(&new(&format!("{argument} {index}"), SECRET), 2)?;
+            match store.add_credential(&new(&format!("shared {index}"), argument), 2) {
                 Ok(_) | Err(StoreError::NameTaken { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -161,7 +161,7 @@ fn act(root: &Path, action: &str) -> Result<(), StoreError> {
     let record = store.credential("first")?;
     match action {
         "list" => Ok(()),
-        "add" => store.add_credential(new("second", OTHER), 2).map(drop),
+        "add" => store.add_credential(&new("second", OTHER), 2).map(drop),
         "rename" => {
             let edit = CredentialEdit { name: Some(name("renamed")), ..CredentialEdit::default() };
             store.edit_credential(&record.id, record.revision, edit, 2).map(drop)

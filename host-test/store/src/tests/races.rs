@@ -52,7 +52,7 @@ fn threads_with_a_handle_each_write_in_turn() {
             scope.spawn(move || {
                 let mut store = fixture.open();
                 for index in 0..5 {
-                    store.add_credential(new(&format!("{thread}/{index}"), SECRET), 1).unwrap();
+                    store.add_credential(&new(&format!("{thread}/{index}"), SECRET), 1).unwrap();
                 }
             });
         }

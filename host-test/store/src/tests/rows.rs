@@ -26,7 +26,7 @@ fn credentials_are_listed_by_name() {
     let fixture = Fixture::new();
     let mut store = fixture.open();
     for called in ["b", "C", "a"] {
-        store.add_credential(new(called, SECRET), 1).unwrap();
+        store.add_credential(&new(called, SECRET), 1).unwrap();
     }
     let names: Vec<_> =
         store.credentials().unwrap().iter().map(|record| record.name.to_string()).collect();
@@ -37,8 +37,8 @@ fn credentials_are_listed_by_name() {
 fn a_name_is_given_once() {
     let fixture = Fixture::new();
     let (mut store, first) = fixture.filled();
-    check(store.add_credential(new("FIRST", SECRET), 2), "the name \"FIRST\" is taken");
-    let second = store.add_credential(new("second", SECRET), 2).unwrap();
+    check(store.add_credential(&new("FIRST", SECRET), 2), "the name \"FIRST\" is taken");
+    let second = store.add_credential(&new("second", SECRET), 2).unwrap();
     let rename = |to| CredentialEdit { name: Some(name(to)), ..CredentialEdit::default() };
     check(store.edit_credential(&second.id, 1, rename("First"), 3), "is taken");
     // Its own name in another case is no other's.
@@ -121,12 +121,12 @@ fn settings_are_plain_and_no_secret_is_among_them() {
     let mut store = fixture.open();
     let with = |value| NewCredential { settings: object(value), ..new("first", SECRET) };
     let nested = with(json!({"a": {"b": 1}}));
-    check(store.add_credential(nested, 1), "the setting \"a\" is not a plain value");
+    check(store.add_credential(&nested, 1), "the setting \"a\" is not a plain value");
     let twice = with(json!({"api_key": "shown"}));
-    check(store.add_credential(twice, 1), "\"api_key\" is given both");
+    check(store.add_credential(&twice, 1), "\"api_key\" is given both");
     // A refusal leaves nothing behind.
     assert_eq!(store.credentials().unwrap(), []);
-    store.add_credential(with(json!({"a": [1, "b", true, null]})), 1).unwrap();
+    store.add_credential(&with(json!({"a": [1, "b", true, null]})), 1).unwrap();
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_flow_needs_a_credential_that_exists() {
     let (mut store, record) = fixture.filled();
     store.remove_credential(&record.id).unwrap();
     check(store.add_flow(&source("late", &record), 2), "there is no credential");
-    let kept = store.add_credential(new("kept", SECRET), 2).unwrap();
+    let kept = store.add_credential(&new("kept", SECRET), 2).unwrap();
     let flow = store.add_flow(&source("gone", &kept), 2).unwrap();
     store.remove_flow(&flow.id).unwrap();
     check(store.remove_flow(&flow.id), "there is no source or destination");
