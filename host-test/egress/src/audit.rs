@@ -107,3 +107,107 @@ impl AuditRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::{HeaderPlan, Part, QueryPlan};
+    use crate::policy::{Decision, Policy};
+    use crate::slots::SecretSlot;
+
+    const CANARY: &str = "canary-0123456789";
+
+    fn request(method: &str, url: &str) -> PlannedRequest {
+        PlannedRequest {
+            method: method.into(),
+            url: url.into(),
+            query: vec![QueryPlan::text("email", CANARY)],
+            headers: vec![
+                HeaderPlan {
+                    name: "authentication".into(),
+                    value: vec![Part::Secret("key".into())],
+                },
+                HeaderPlan::text("x-note", CANARY),
+            ],
+            body_bytes: 7,
+        }
+    }
+
+    fn record(request: &PlannedRequest) -> AuditRecord {
+        let origin: crate::OriginPattern = "https://api.example.com".parse().expect("a pattern");
+        let none: [&str; 0] = [];
+        let slot = SecretSlot::new("key", ["authentication"], none, [origin.clone()]);
+        let policy = Policy {
+            origins: vec![origin],
+            methods: ["GET", "POST"].map(|method| method.parse().expect(method)).into(),
+            slots: vec![slot.expect("a slot")],
+            set: ["key".to_owned()].into(),
+            dry_run: true,
+            ..Policy::default()
+        };
+        match policy.decide(request) {
+            Ok(Decision::Send(permit)) => AuditRecord::allowed(&permit, 1000, 1),
+            Ok(Decision::Withhold(withheld)) => AuditRecord::withheld(&withheld, 1000, 1),
+            Err(denial) => AuditRecord::denied(&denial, request, 1000, 1),
+        }
+    }
+
+    fn check(request: &PlannedRequest, expected: &str) {
+        let json = serde_json::to_string(&record(request)).expect("JSON");
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_record_names_rule_origin_and_path_and_never_a_query_a_header_or_a_body() {
+        const COST: &str =
+            r#""dialled":null,"status":null,"bytes_out":0,"bytes_in":0,"duration_ms":0}"#;
+        let query = format!("?q={CANARY}");
+        for (method, url, verdict, rule, target) in [
+            (
+                "GET",
+                format!("https://api.example.com/v1{query}"),
+                "allowed",
+                "declared-origin",
+                r#""origin":"https://api.example.com","path":"/v1""#,
+            ),
+            (
+                "POST",
+                format!("https://api.example.com/v1{query}"),
+                "withheld",
+                "dry-run",
+                r#""origin":"https://api.example.com","path":"/v1""#,
+            ),
+            (
+                "GET",
+                format!("https://evil.example/v1{query}"),
+                "denied",
+                "origin-not-declared",
+                r#""origin":"https://evil.example","path":"/v1""#,
+            ),
+            ("GET", CANARY.to_owned(), "denied", "url-spelling", r#""origin":null,"path":null"#),
+        ] {
+            check(
+                &request(method, &url),
+                &format!(
+                    r#"{{"time_ms":1000,"attempt":1,"verdict":"{verdict}","rule":"{rule}","method":"{method}",{target},{COST}"#
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_plugin_writes_is_cut() {
+        let long = "A".repeat(1_000);
+        let record = record(&request(&long, &format!("https://api.example.com/{long}")));
+        assert_eq!(record.method.len(), LONGEST_METHOD);
+        assert_eq!(record.path.map(|path| path.len()), Some(LONGEST_PATH));
+    }
+
+    #[test]
+    fn an_attempt_that_was_let_out_can_still_be_stopped() {
+        let sent = record(&request("GET", "https://api.example.com/v1"));
+        let stopped = sent.clone().stopped_by(Rule::AddressClass);
+        assert_eq!((stopped.verdict, stopped.rule), (Verdict::Denied, Rule::AddressClass));
+        assert_eq!(stopped.origin, sent.origin);
+    }
+}

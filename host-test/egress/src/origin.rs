@@ -141,9 +141,13 @@ impl FromStr for Origin {
     }
 }
 
-/// Whether the text is labels of lower-case letters, digits and inner hyphens, joined by single dots.
+/// Whether the text is labels of lower-case letters, digits and inner hyphens, joined by single dots, of
+/// which the last is no number: that would be an address.
 pub(crate) fn is_host_name(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
+    let number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 253
+        && text.split('.').all(is_label)
+        && text.rsplit('.').next().is_some_and(|last| !number(last))
 }
 
 /// Whether the text is one label of a host name.

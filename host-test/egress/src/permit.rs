@@ -235,3 +235,177 @@ fn unwritable(slot: &str, rule: &str) -> Broken {
     let message = format!("the value of the secret {} must be {rule}", quote(slot));
     (Rule::SecretValue, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::HeaderPlan;
+    use crate::policy::{Decision, PlannedRequest, Policy};
+    use crate::slots::SecretSlot;
+
+    const CANARY: &str = "canary/token+0123456789";
+
+    fn permit(
+        grants: &[&str],
+        url: &str,
+        query: Vec<QueryPlan>,
+        headers: Vec<HeaderPlan>,
+    ) -> Permit {
+        let origin: crate::OriginPattern = "https://api.example.com".parse().expect("a pattern");
+        let slot = SecretSlot::new("key", ["Authentication"], ["token"], [origin.clone()]);
+        let policy = Policy {
+            origins: vec![origin],
+            methods: ["GET".parse().expect("a method")].into(),
+            slots: vec![slot.expect("a slot")],
+            set: ["key".to_owned()].into(),
+            grants: grants.iter().map(|grant| grant.parse().expect("a grant")).collect(),
+            ..Policy::default()
+        };
+        let url = url.to_owned();
+        let request = PlannedRequest { method: "GET".into(), url, query, headers, body_bytes: 0 };
+        match policy.decide(&request) {
+            Ok(Decision::Send(permit)) => permit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn secrets(value: &str) -> Secrets {
+        [("key".to_owned(), Secret::new(value.to_owned()))].into_iter().collect()
+    }
+
+    fn header(value: Vec<Part>) -> Vec<HeaderPlan> {
+        vec![HeaderPlan { name: "Authentication".into(), value }]
+    }
+
+    fn basic() -> Vec<Part> {
+        let pieces = vec![Piece::Text("user:".into()), Piece::Secret("key".into())];
+        vec![Part::Text("Basic ".into()), Part::Base64(pieces)]
+    }
+
+    fn bearer() -> Vec<Part> {
+        vec![Part::Text("Bearer ".into()), Part::Secret("key".into())]
+    }
+
+    fn check_header(value: Vec<Part>, secret: &str, expected: Result<&str, Rule>) {
+        let permit = permit(&[], "https://api.example.com/", vec![], header(value));
+        let rendered = permit.render(&secrets(secret));
+        let found = rendered
+            .as_ref()
+            .map(|rendered| rendered.headers()[0].1.to_str().expect("ASCII"))
+            .map_err(|denial| denial.rule);
+        assert_eq!(found, expected, "{secret:?}");
+    }
+
+    fn check_url(url: &str, value: Vec<Part>, expected: &str) {
+        let query = vec![
+            QueryPlan { name: "a b".into(), value: vec![Part::Text("&=".into())] },
+            QueryPlan { name: "token".into(), value },
+        ];
+        let rendered =
+            permit(&[], url, query, vec![]).render(&secrets(CANARY)).expect("a rendering");
+        assert_eq!(rendered.url(), expected);
+    }
+
+    #[test]
+    fn a_header_is_its_parts_joined() {
+        check_header(bearer(), CANARY, Ok("Bearer canary/token+0123456789"));
+        check_header(basic(), "pässword 1", Ok("Basic dXNlcjpww6Rzc3dvcmQgMQ=="));
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_written_is_refused() {
+        for secret in ["", "a\r\nHost: evil.example", "a\rb", "a\nb", "a\0b", "a\u{7f}", "a\tb"] {
+            check_header(bearer(), secret, Err(Rule::SecretValue));
+            check_header(basic(), secret, Err(Rule::SecretValue));
+        }
+        for secret in ["a b", " a", "é", "Bearer a"] {
+            check_header(bearer(), secret, Err(Rule::SecretValue));
+        }
+        check_header(bearer(), &"a".repeat(40_000), Err(Rule::HeadersTooLarge));
+    }
+
+    #[test]
+    fn a_refusal_does_not_quote_the_secret() {
+        let permit = permit(&[], "https://api.example.com/", vec![], header(bearer()));
+        let denial = permit.render(&secrets("canary 1")).expect_err("a space");
+        assert_eq!(
+            denial.to_string(),
+            r#"the value of the secret "key" must be visible ASCII without a space"#
+        );
+        let denial = permit.render(&Secrets::default()).expect_err("no secret");
+        assert_eq!(denial.rule, Rule::SecretUnset);
+    }
+
+    #[test]
+    fn a_header_with_a_secret_is_sensitive_and_debug_shows_nothing_of_it() {
+        let mut headers = header(bearer());
+        headers.push(HeaderPlan::text("Accept", "a/b"));
+        headers.push(HeaderPlan::text("accept", "c/d"));
+        let query = vec![QueryPlan { name: "token".into(), value: bearer() }];
+        let permit = permit(&[], "https://api.example.com/", query, headers);
+        let rendered = permit.render(&secrets(CANARY)).expect("a rendering");
+        let found: Vec<_> = rendered
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.is_sensitive()))
+            .collect();
+        assert_eq!(found, [("authentication", true), ("accept", false), ("accept", false)]);
+        let debug = format!("{rendered:?}");
+        for form in Secret::new(CANARY.to_owned()).forms() {
+            assert!(!debug.contains(form.as_str()), "{debug}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_encoded_and_appended_in_order() {
+        let encoded = "a%20b=%26%3D&token=Bearer%20canary%2Ftoken%2B0123456789";
+        let base64 = "a%20b=%26%3D&token=Basic%20dXNlcjpjYW5hcnkvdG9rZW4rMDEyMzQ1Njc4OQ%3D%3D";
+        check_url(
+            "https://api.example.com/v1",
+            bearer(),
+            &format!("https://api.example.com/v1?{encoded}"),
+        );
+        check_url(
+            "https://api.example.com/?c=d",
+            bearer(),
+            &format!("https://api.example.com/?c=d&{encoded}"),
+        );
+        check_url(
+            "https://api.example.com/",
+            basic(),
+            &format!("https://api.example.com/?{base64}"),
+        );
+    }
+
+    #[test]
+    fn a_url_is_measured_as_it_is_sent() {
+        let query = vec![QueryPlan::text("a", " ".repeat(6_000))];
+        let permit = permit(&[], "https://api.example.com/", query, vec![]);
+        let denial = permit.render(&secrets(CANARY)).expect_err("18,000 bytes");
+        assert_eq!(denial.rule, Rule::RequestTooLarge);
+    }
+
+    #[test]
+    fn a_granted_origin_is_dialled_and_the_declared_one_stays_known() {
+        for (grant, dial, loopback) in [
+            ("https://api.example.com=http://127.0.0.1:8080", "http://127.0.0.1:8080", true),
+            ("https://api.example.com=https://[::1]:8443", "https://[::1]:8443", true),
+            ("https://api.example.com=https://localhost:8443", "https://localhost:8443", true),
+            (
+                "https://api.example.com=https://proxy.example.net",
+                "https://proxy.example.net",
+                false,
+            ),
+            ("https://other.example.com=http://127.0.0.1:8080", "https://api.example.com", false),
+        ] {
+            let permit = permit(&[grant], "https://api.example.com/v1?a=b", vec![], vec![]);
+            assert_eq!(permit.origin().to_string(), "https://api.example.com");
+            assert_eq!(
+                (permit.dial().to_string().as_str(), permit.allows_loopback()),
+                (dial, loopback)
+            );
+            let rendered = permit.render(&Secrets::default()).expect("a rendering");
+            assert_eq!(rendered.url(), format!("{dial}/v1?a=b"));
+        }
+    }
+}

@@ -222,7 +222,7 @@ mod tests {
         check(&["]abcdefg"], "]abcdefgabcdefg", "********abcdefg", 1);
         check(&["e"], "hello", "h********llo", 1);
         check(&["e", "*", "#", "~"], "hello * # ~", "hllo   ", 4);
-        check(&["*~#]", "#~*]", "~#*]", "ab"], "aabb", "", 2);
+        check(&["e", "*", "#", "~", "ab"], "-aabb-", "--", 2);
     }
 
     #[test]

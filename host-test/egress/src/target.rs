@@ -415,7 +415,7 @@ mod tests {
             let uri: http::Uri = text.parse().expect("what is accepted is a URI");
             let origin = url.origin();
             prop_assert_eq!(uri.scheme_str(), Some(origin.scheme.as_str()));
-            prop_assert_eq!(uri.host(), Some(origin.host.to_string().as_str()));
+            prop_assert_eq!(uri.host().map(str::to_owned), Some(origin.host.to_string()));
             prop_assert_eq!(uri.port_u16().unwrap_or(origin.scheme.default_port()), origin.port);
             prop_assert_eq!(uri.path(), url.path());
             prop_assert_eq!(uri.query().is_some(), url.has_query());
