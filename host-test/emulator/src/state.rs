@@ -1,0 +1,68 @@
+//! What the server's requests, the admin surface and the handle share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::AuthForm;
+use crate::config::{Config, Switches};
+use crate::faults::Faults;
+use crate::knowledge::Knowledge;
+use crate::mutations::Mutator;
+use crate::store::Store;
+
+/// One request that reached the API, in the order of arrival.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Request {
+    /// In upper case.
+    pub method: String,
+    /// As sent, with `/v1`; a token in it is replaced.
+    pub path_and_query: String,
+    /// The forms in which a token was sent; none where there was none.
+    pub auth_forms: Vec<AuthForm>,
+    /// The body of a request other than GET, as text; a token in it is replaced.
+    pub body: String,
+    /// Status of the answer; `None` while there is none, and where the connection was closed.
+    pub status: Option<u16>,
+    /// Name of the fault that the request met.
+    pub fault: Option<String>,
+}
+
+/// Everything behind one lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) token: String,
+    pub(crate) switches: Switches,
+    pub(crate) store: Store,
+    pub(crate) knowledge: Knowledge,
+    pub(crate) mutator: Mutator,
+    pub(crate) faults: Faults,
+    pub(crate) requests: Vec<Request>,
+    /// List answers so far: what shuffled ties depend on.
+    pub(crate) list_answers: u64,
+}
+
+/// The state, for all threads.
+#[derive(Debug)]
+pub(crate) struct Shared(Mutex<State>);
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        let seed = config.data.seed;
+        Self(Mutex::new(State {
+            store: Store::new(&config),
+            knowledge: Knowledge::new(&config),
+            token: config.token,
+            switches: config.switches,
+            mutator: Mutator::new(seed, config.script, config.random_mutations),
+            faults: Faults::new(seed, config.faults),
+            requests: Vec::new(),
+            list_answers: 0,
+        }))
+    }
+
+    /// The state, also after a panic in another thread: a test then still reads what was sent.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
