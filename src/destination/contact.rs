@@ -271,13 +271,11 @@ impl Writer for Upsert {
                 "attributes" => {
                     contact.has_properties(&Fields::of_object(value).unwrap_or_default())
                 }
-                "tags" => match contact.tags() {
-                    Some(tags) => tag_names(value).iter().all(|tag| tags.contains(tag)),
-                    None => {
-                        untold |= !tag_names(value).is_empty();
-                        true
-                    }
-                },
+                "tags" => {
+                    let tags = contact.tags();
+                    untold |= tags.is_none() && !tag_names(value).is_empty();
+                    tags.is_none_or(|tags| tag_names(value).iter().all(|tag| tags.contains(tag)))
+                }
                 _ => contact.has(name, value),
             };
             if !is_there {
@@ -295,16 +293,12 @@ impl Writer for Upsert {
 
 /// The custom properties that stand under `attributes`; null counts as absent.
 pub(super) fn properties_of(value: Cow<'_, RawValue>) -> Result<Option<Fields<'_>>, Rejection> {
-    let Cow::Borrowed(value) = value else {
-        return Ok(None);
-    };
-    if kind(value) == Kind::Null {
-        return Ok(None);
+    match value {
+        value if kind(&value) == Kind::Null => Some(None),
+        Cow::Borrowed(value) => Fields::of_object(value).map(Some),
+        Cow::Owned(_) => None,
     }
-    match Fields::of_object(value) {
-        Some(fields) => Ok(Some(fields)),
-        None => Err(at("attributes", "type", "is not an object of custom properties")),
-    }
+    .ok_or_else(|| at("attributes", "type", "is not an object of custom properties"))
 }
 
 /// Fields as a value.
@@ -343,4 +337,127 @@ fn check_tags(value: &RawValue) -> Result<(), Rejection> {
 
 fn tag_names(value: &RawValue) -> Vec<String> {
     serde_json::from_str(value.get()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{batch, write};
+    use crate::transport::testing::answer;
+
+    /// What is sent of a record, or the outcome if it is refused.
+    fn check(operation: &str, options: &str, record: &str, expected: Result<&str, &str>) {
+        let (outcomes, _, lines) = write(&batch(operation, options, &[record]), |_| {
+            Ok(answer(200, r#"{"data":{"inserted":1}}"#))
+        });
+        let found = match lines.first() {
+            Some(line) => {
+                let start = line.find('[').expect("a list") + 1;
+                Ok(&line[start..line.len() - 2])
+            }
+            None => Err(outcomes[0].as_str()),
+        };
+        assert_eq!(found, expected, "{record}");
+    }
+
+    #[test]
+    fn a_row_of_the_stream_can_be_written_once_its_other_fields_are_left_out() {
+        let row = r#"{"crmhero_user_id":7,"user_id":"u1","email":"a@x.co","name":"Ann","attributes":{"plan":"pro"},"last_update":"2024-07-15 10:49:15","unsubscribe":0,"brand_new":1}"#;
+        check("users.upsert", "{}", row, Err("invalid read-only /crmhero_user_id"));
+        let leave_out = r#"{"extra_fields":"leave-out"}"#;
+        check(
+            "users.upsert",
+            leave_out,
+            row,
+            Ok(r#"{"user_id":"u1","email":"a@x.co","name":"Ann","attributes":{"plan":"pro"}}"#),
+        );
+        check(
+            "leads.upsert",
+            leave_out,
+            row,
+            Ok(r#"{"email":"a@x.co","name":"Ann","attributes":{"plan":"pro"}}"#),
+        );
+        let (_, report, _) = write(&batch("users.upsert", leave_out, &[row, row]), |_| {
+            Ok(answer(200, r#"{"data":{"inserted":1}}"#))
+        });
+        let notice = &report.notices[0];
+        assert_eq!(notice.code, "left-out");
+        assert!(notice.message.contains("/brand_new (2 times)"), "{}", notice.message);
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_or_moved_and_never_dropped_in_silence() {
+        let record = r#"{"email":"a@x.co","plan":"pro","attributes":{"seats":1}}"#;
+        check("users.upsert", "{}", record, Err("invalid unknown-field /plan"));
+        let move_them = r#"{"extra_fields":"attributes"}"#;
+        check(
+            "users.upsert",
+            move_them,
+            record,
+            Ok(r#"{"email":"a@x.co","attributes":{"seats":1,"plan":"pro"}}"#),
+        );
+        check(
+            "users.upsert",
+            move_them,
+            r#"{"email":"a@x.co","seats":2,"attributes":{"seats":1}}"#,
+            Err("invalid collision /seats"),
+        );
+        check(
+            "users.upsert",
+            move_them,
+            r#"{"email":"a@x.co","country":"SE"}"#,
+            Err("invalid read-only /country"),
+        );
+        check(
+            "leads.upsert",
+            "{}",
+            r#"{"email":"a@x.co","user_id":"u1"}"#,
+            Err("invalid unknown-field /user_id"),
+        );
+    }
+
+    #[test]
+    fn a_null_is_not_an_absent_field() {
+        let record = r#"{"email":"a@x.co","name":null,"user_id":null,"attributes":{"plan":null}}"#;
+        check("users.upsert", "{}", record, Ok(record));
+        check(
+            "users.upsert",
+            r#"{"null_values":"leave-out"}"#,
+            record,
+            Ok(r#"{"email":"a@x.co","attributes":{}}"#),
+        );
+        check("users.upsert", "{}", r#"{"email":"a@x.co"}"#, Ok(r#"{"email":"a@x.co"}"#));
+        check("users.upsert", "{}", r#"{"email":null}"#, Err("invalid required /email"));
+    }
+
+    #[test]
+    fn fields_of_the_wrong_type_are_refused() {
+        let long = format!(r#"{{"email":"a@x.co","name":"{}"}}"#, "x".repeat(129));
+        for (record, expected) in [
+            (r#"{"name":"Ann"}"#, "invalid required /email"),
+            (r#"{"email":7}"#, "invalid type /email"),
+            (r#"{"email":"a@x"}"#, "invalid email /email"),
+            (r#"{"email":"a@x.co","user_id":7}"#, "invalid type /user_id"),
+            (r#"{"email":"a@x.co","user_id":""}"#, "invalid required /user_id"),
+            (r#"{"email":"a@x.co","name":7}"#, "invalid type /name"),
+            (long.as_str(), "invalid too-long /name"),
+            (r#"{"email":"a@x.co","attributes":[1]}"#, "invalid type /attributes"),
+            (r#"{"email":"a@x.co","attributes":"x"}"#, "invalid type /attributes"),
+            (r#"{"email":"a@x.co","tags":"beta"}"#, "invalid type /tags"),
+            (r#"{"email":"a@x.co","tags":["beta",7]}"#, "invalid type /tags/1"),
+            (r#"{"email":"a@x.co","tags":[""]}"#, "invalid required /tags/0"),
+            (r#"{"email":"a@x.co","email":"b@x.co"}"#, "invalid duplicate-field /email"),
+        ] {
+            check("users.upsert", "{}", record, Err(expected));
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_attributes_is_the_empty_map_that_the_api_writes_so() {
+        check(
+            "users.upsert",
+            "{}",
+            r#"{"email":"a@x.co","attributes":[]}"#,
+            Ok(r#"{"email":"a@x.co","attributes":{}}"#),
+        );
+    }
 }

@@ -23,6 +23,18 @@ pub(super) struct Item {
     pub(super) lookup: Option<Lookup>,
 }
 
+impl Item {
+    /// The query of its own request.
+    pub(super) fn query(&self) -> Vec<(&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// The body of its own request.
+    pub(super) fn text(&self) -> Option<String> {
+        self.body.as_ref().map(|body| body.get().to_owned())
+    }
+}
+
 /// Names one contact (or, without an identifier, a list) to read back by GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lookup {

@@ -27,13 +27,30 @@ impl<'a> Contact<'a> {
         }
         let contact = Contact(serde_json::from_str(found.get()).ok()?);
         let (name, value) = item.lookup.as_ref()?.by.as_ref()?;
-        let given = scalar(contact.field(name)?)?;
-        (given.to_lowercase() == value.to_lowercase()).then_some(contact)
+        contact.is_named(name, value).then_some(contact)
     }
 
     /// A field.
     pub(super) fn field(&self, name: &str) -> Option<&RawValue> {
         self.0.get(name)
+    }
+
+    /// Whether an identifier has this value; e-mails may differ in case.
+    pub(super) fn is_named(&self, name: &str, value: &str) -> bool {
+        let given = self.field(name).and_then(scalar);
+        given.is_some_and(|given| match name {
+            "email" => given.to_lowercase() == value.to_lowercase(),
+            _ => given == value,
+        })
+    }
+
+    /// A flag that is 0 or 1; none if it cannot be read.
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        match scalar(self.field(name)?)?.as_ref() {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        }
     }
 
     /// Whether a field is as it was sent.

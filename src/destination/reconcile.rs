@@ -55,14 +55,12 @@ pub(super) fn reconcile(items: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
         Some(inserted) if inserted == sent && refusals.nameless > 0 => (Part::Open, Part::Open),
         Some(inserted) if inserted + named == sent => (Part::Rejected, Part::Accepted),
         Some(inserted) if inserted + named > sent => (Part::Open, Part::Accepted),
-        Some(_) if is_alone => (Part::Rejected, Part::Rejected),
-        Some(_) => (Part::Rejected, Part::Open),
         None if !refusals.has_lists => {
             return contradicted(items, "Customerly answered without saying how many it took.");
         }
         None if refusals.nameless == 0 => (Part::Rejected, Part::Accepted),
-        None if is_alone => (Part::Rejected, Part::Rejected),
-        None => (Part::Rejected, Part::Open),
+        _ if is_alone => (Part::Rejected, Part::Rejected),
+        _ => (Part::Rejected, Part::Open),
     };
     (0..sent)
         .map(|index| {
@@ -138,13 +136,12 @@ impl Refusals {
                     }
                 }
             }
-            Value::Object(_) => self.entry(roll, list, positions),
             Value::Bool(false) | Value::Null => {}
             Value::String(text) if text.is_empty() => {}
             Value::Number(number) if number.as_u64() == Some(0) => {}
             // A number is how many were refused, not which.
             Value::Number(_) | Value::Bool(true) => self.nameless(reason(list)),
-            Value::String(_) => self.entry(roll, list, positions),
+            Value::Object(_) | Value::String(_) => self.entry(roll, list, positions),
         }
     }
 

@@ -128,11 +128,6 @@ pub(super) fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// A text as a value.
-pub(super) fn raw(text: &str) -> Box<RawValue> {
-    serde_json::value::to_raw_value(text).expect("a text is always JSON")
-}
-
 /// Any of this module's values as text.
 pub(super) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("names are texts and values are JSON already")
@@ -150,6 +145,20 @@ pub(super) fn name_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>
         return Err(at(field, "required", "is empty"));
     }
     Ok(Some(text))
+}
+
+/// An id in a field: a text that is not empty, or a whole number as text; none if it is absent or null.
+pub(super) fn id_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Rejection> {
+    match fields.get(field) {
+        Some(value) if is_whole(value) => Ok(Some(value.get().to_owned())),
+        _ => name_of(fields, field),
+    }
+}
+
+/// Whether a value is a whole number, written as one.
+pub(super) fn is_whole(value: &RawValue) -> bool {
+    let digits = value.get().strip_prefix('-').unwrap_or(value.get());
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Why a record is refused.

@@ -32,9 +32,11 @@ pub(super) fn write(
     transport: &dyn Transport,
     api: &Api,
     writer: &dyn Writer,
+    repeat_safe: bool,
     batch: &Batch,
 ) -> WriteReport {
     let mut run = Run::prepare(transport, api, writer, batch);
+    run.repeat_safe = repeat_safe;
     run.write();
     run.report(|| Outcome::Deferred)
 }
@@ -59,6 +61,8 @@ struct Run<'a> {
     transport: &'a dyn Transport,
     api: &'a Api,
     writer: &'a dyn Writer,
+    /// Whether writing a record twice is the same as writing it once.
+    repeat_safe: bool,
     requests_left: u32,
     /// One per record; none if it is not to be sent.
     items: Vec<Option<Item>>,
@@ -106,6 +110,7 @@ impl<'a> Run<'a> {
             transport,
             api,
             writer,
+            repeat_safe: false,
             requests_left: batch.limits.requests,
             items,
             outcomes,
@@ -211,10 +216,8 @@ impl<'a> Run<'a> {
         if let Ok(response) = &result {
             self.wait_ms = response.retry_after_ms.or(self.wait_ms);
         }
-        let sent = Sent {
-            repeat_safe: writer.is_repeat_safe(),
-            path_names_record: writer.path_names_record(),
-        };
+        let sent =
+            Sent { repeat_safe: self.repeat_safe, path_names_record: writer.path_names_record() };
         match verdict(&result, sent) {
             Verdict::Answered(data) => {
                 let told = writer.judge(&items, data);
@@ -225,6 +228,7 @@ impl<'a> Run<'a> {
                     self.outcomes[*index] = Some(accepted("already", None));
                 }
                 [index] => self.outcomes[*index] = Some(Outcome::Rejected(refusal.rejection)),
+                // Records share a request only where a repeat is safe.
                 _ => return group.to_vec(),
             },
             Verdict::Stopped(failure) => self.stopped = Some(failure),

@@ -68,8 +68,7 @@ pub(super) fn verdict(result: &Result<Response, HttpError>, sent: Sent) -> Verdi
     let said = error_message(response);
     let status = response.status;
     match (failure.action, status) {
-        (Action::Reauthorize, _) => Verdict::Stopped(failure),
-        (_, 408 | 425 | 429 | 300..=399) => Verdict::Stopped(failure),
+        (Action::Reauthorize, _) | (_, 408 | 425 | 429 | 300..=399) => Verdict::Stopped(failure),
         (_, 503) if sent.repeat_safe => Verdict::Stopped(failure),
         (_, 404 | 410) if said.is_none() && !sent.path_names_record => Verdict::Stopped(failure),
         (_, 200..=299 | 400..=500) if said.as_deref().is_some_and(asks_for_patience) => {
@@ -94,7 +93,8 @@ fn no_answer(error: &HttpError) -> Verdict<'static> {
 }
 
 fn refusal(said: Option<String>, failure: Failure, status: u16) -> Refusal {
-    let not_found = failure.code == "not-found";
+    let not_found = failure.code == "not-found"
+        || said.as_ref().is_some_and(|message| message.contains("doesn't exist"));
     let code = if not_found { "not-found" } else { "refused" };
     let message = said.unwrap_or(failure.message);
     Refusal {
@@ -147,8 +147,8 @@ mod tests {
     const ONCE: Sent = Sent { repeat_safe: false, path_names_record: false };
     const NAMED: Sent = Sent { repeat_safe: true, path_names_record: true };
 
-    fn check(result: Result<Response, HttpError>, sent: Sent, expected: &str) {
-        let found = match verdict(&result, sent) {
+    fn check(result: &Result<Response, HttpError>, sent: Sent, expected: &str) {
+        let found = match verdict(result, sent) {
             Verdict::Answered(_) => "answered".to_owned(),
             Verdict::Refused(Refusal { rejection, .. }) => format!("refused {}", rejection.code),
             Verdict::Stopped(failure) => format!("stopped {}", failure.code),
@@ -166,23 +166,23 @@ mod tests {
     fn a_refused_token_is_never_a_records_fault() {
         for status in [200, 401, 500] {
             check(
-                Ok(answer(status, &said("Access token not found."))),
+                &Ok(answer(status, &said("Access token not found."))),
                 SAFE,
                 "stopped token-refused",
             );
         }
-        check(Ok(answer(403, "")), SAFE, "stopped token-refused");
+        check(&Ok(answer(403, "")), SAFE, "stopped token-refused");
     }
 
     #[test]
     fn an_error_envelope_refuses_what_was_sent() {
         for status in [200, 400, 409, 422, 500] {
-            check(Ok(answer(status, &said("Invalid property"))), SAFE, "refused refused");
+            check(&Ok(answer(status, &said("Invalid property"))), SAFE, "refused refused");
         }
-        check(Ok(answer(400, "")), SAFE, "refused refused");
-        check(Ok(answer(500, r#"{"error":"Invalid property"}"#)), SAFE, "refused refused");
+        check(&Ok(answer(400, "")), SAFE, "refused refused");
+        check(&Ok(answer(500, r#"{"error":"Invalid property"}"#)), SAFE, "refused refused");
         for status in [200, 404, 500] {
-            check(Ok(answer(status, &said("User doesn't exist"))), SAFE, "refused not-found");
+            check(&Ok(answer(status, &said("User doesn't exist"))), SAFE, "refused not-found");
         }
     }
 
@@ -191,23 +191,23 @@ mod tests {
         for status in [408, 425, 429] {
             for body in ["", &said("Slow down")] {
                 let code = if status == 429 { "rate-limited" } else { "service-error" };
-                check(Ok(answer(status, body)), ONCE, &format!("stopped {code}"));
+                check(&Ok(answer(status, body)), ONCE, &format!("stopped {code}"));
             }
         }
-        check(Ok(answer(500, &said("Please try again later"))), SAFE, "stopped service-error");
+        check(&Ok(answer(500, &said("Please try again later"))), SAFE, "stopped service-error");
     }
 
     #[test]
     fn a_503_is_believed_only_where_a_repeat_is_safe() {
-        check(Ok(answer(503, "<html>")), SAFE, "stopped service-error");
-        check(Ok(answer(503, "<html>")), ONCE, "unclear service-error");
+        check(&Ok(answer(503, "<html>")), SAFE, "stopped service-error");
+        check(&Ok(answer(503, "<html>")), ONCE, "unclear service-error");
     }
 
     #[test]
     fn a_404_without_an_envelope_speaks_of_the_path() {
-        check(Ok(answer(404, "<html>")), SAFE, "stopped not-found");
-        check(Ok(answer(404, "<html>")), NAMED, "refused not-found");
-        check(Ok(answer(301, "")), NAMED, "stopped redirected");
+        check(&Ok(answer(404, "<html>")), SAFE, "stopped not-found");
+        check(&Ok(answer(404, "<html>")), NAMED, "refused not-found");
+        check(&Ok(answer(301, "")), NAMED, "stopped redirected");
     }
 
     #[test]
@@ -220,21 +220,21 @@ mod tests {
             (502, "", "service-error"),
             (504, &said("Invalid property"), "service-error"),
         ] {
-            check(Ok(answer(status, body)), SAFE, &format!("unclear {code}"));
+            check(&Ok(answer(status, body)), SAFE, &format!("unclear {code}"));
         }
         for kind in [ErrorKind::Timeout, ErrorKind::Closed, ErrorKind::Malformed] {
-            check(Err(no_answer(kind, true)), SAFE, &format!("unclear {}", code(kind)));
+            check(&Err(no_answer(kind, true)), SAFE, &format!("unclear {}", code(kind)));
         }
-        check(Err(no_answer(ErrorKind::TooLarge, true)), SAFE, "unclear too-large");
+        check(&Err(no_answer(ErrorKind::TooLarge, true)), SAFE, "unclear too-large");
     }
 
     #[test]
     fn what_was_never_sent_was_not_done() {
         for kind in [ErrorKind::Timeout, ErrorKind::Connect, ErrorKind::Denied, ErrorKind::Budget] {
-            check(Err(no_answer(kind, false)), SAFE, &format!("stopped {}", code(kind)));
+            check(&Err(no_answer(kind, false)), SAFE, &format!("stopped {}", code(kind)));
         }
-        check(Err(no_answer(ErrorKind::TooLarge, false)), SAFE, "refused too-large");
-        check(Err(no_answer(ErrorKind::Withheld, false)), SAFE, "withheld");
+        check(&Err(no_answer(ErrorKind::TooLarge, false)), SAFE, "refused too-large");
+        check(&Err(no_answer(ErrorKind::Withheld, false)), SAFE, "withheld");
     }
 
     fn code(kind: ErrorKind) -> String {

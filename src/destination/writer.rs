@@ -23,11 +23,6 @@ pub(super) trait Writer {
         1
     }
 
-    /// Whether writing a record twice is the same as writing it once.
-    fn is_repeat_safe(&self) -> bool {
-        true
-    }
-
     /// Whether the path of the request names the record, so that a 404 speaks of the record and not of the API.
     fn path_names_record(&self) -> bool {
         false
@@ -45,6 +40,18 @@ pub(super) trait Writer {
     /// know the record.
     fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled;
 }
+
+/// A success of a record's own request: done, and what the service said.
+pub(super) fn done(effect: &'static str, data: Option<&RawValue>) -> Vec<Told> {
+    let answer = data.map(|data| data.get().to_owned());
+    vec![Told::Accepted(
+        effect,
+        answer.filter(|answer| answer != "[]" && answer.len() <= ANSWER_BYTES),
+    )]
+}
+
+/// A longer answer is not handed on.
+const ANSWER_BYTES: usize = 4096;
 
 /// What an answer says of one record.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,263 @@
+//! Tags: put on contacts or taken off them, `POST /tags`, and dropped from the project, `DELETE /tags`.
+//!
+//! A tag's name is its identity. The fields of the body are known from a single source, which names users by `user_id`
+//! and leads by `email`; that users may be named by e-mail is a guess.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::contact::ContactKind;
+use super::email::email_of;
+use super::item::{Item, Lookup};
+use super::options::Options;
+use super::readback::{Contact, not_it};
+use super::record::{Fields, at, id_of, name_of, to_json};
+use super::shape::{Extra, body, one_of, required};
+use super::writer::{LeftOut, Settled, Told, Writer, done};
+use crate::api::Api;
+use crate::bindings::destination::Rejection;
+use crate::bindings::http::Request;
+
+/// Contacts in one request. No limit is documented; the number is that of contacts written at a time.
+pub(super) const PER_REQUEST: usize = super::contact::PER_REQUEST;
+
+/// Puts a tag on contacts, or takes it off. A record names one tag and one contact; records of one tag share requests.
+#[derive(Debug)]
+pub(super) struct Tagging {
+    untag: bool,
+    extra: Extra,
+}
+
+impl Tagging {
+    /// Reads the options; `untag` takes the tag off.
+    pub(super) fn from_options(untag: bool, options: &mut Options) -> Self {
+        Tagging { untag, extra: Extra::from_options(options) }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    tag: &'a str,
+    untag: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users: Vec<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leads: Vec<&'a RawValue>,
+}
+
+impl Writer for Tagging {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+        let known = ["tag", "user_id", "email", "contact"];
+        let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
+        let tag = required(name_of(&fields, "tag")?, "tag")?;
+        let email = email_of(&fields, "email")?;
+        let user_id = id_of(&fields, "user_id")?;
+        let (by, value) = one_of(vec![("user_id", user_id), ("email", email)])?;
+        let contact = match (name_of(&fields, "contact")?.as_deref(), by) {
+            (Some("user"), _) | (None, "user_id") => ContactKind::User,
+            (Some("lead") | None, "email") => ContactKind::Lead,
+            (Some("lead"), _) => {
+                return Err(at("contact", "choice", "is a lead, and leads have no `user_id`"));
+            }
+            _ => return Err(at("contact", "choice", "is neither `user` nor `lead`")),
+        };
+        Ok(Item {
+            key: Some(format!("{tag}\n{} {by} {value}", contact.path())),
+            group: tag,
+            body: Some(body(&[(by, fields.get(by))])),
+            lookup: Some(Lookup::contact(contact.path(), by, &value)),
+            ..Item::default()
+        })
+    }
+
+    fn request(&self, api: &Api, items: &[&Item]) -> Request {
+        let of = |contact: ContactKind| {
+            let is_one = |item: &&&Item| {
+                item.lookup.as_ref().is_some_and(|lookup| lookup.path == contact.path())
+            };
+            items.iter().filter(is_one).filter_map(|item| item.body.as_deref()).collect()
+        };
+        let body = Body {
+            tag: &items[0].group,
+            untag: self.untag,
+            users: of(ContactKind::User),
+            leads: of(ContactKind::Lead),
+        };
+        api.post("/tags", to_json(&body))
+    }
+
+    fn per_request(&self) -> usize {
+        PER_REQUEST
+    }
+
+    fn judge(&self, items: &[&Item], _: Option<&RawValue>) -> Vec<Told> {
+        items.iter().map(|_| Told::Accepted("unspecified", None)).collect()
+    }
+
+    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+        let Some(found) = found else {
+            return if self.untag { Settled::Done("already") } else { Settled::NotDone };
+        };
+        let Some(contact) = Contact::read(item, found) else {
+            return not_it();
+        };
+        match contact.tags() {
+            Some(tags) if tags.contains(&item.group) != self.untag => Settled::Done("unspecified"),
+            Some(_) => Settled::NotDone,
+            None => Settled::Unknown("The contact's tags cannot be read back.".to_owned()),
+        }
+    }
+}
+
+/// Drops a tag from the project, and so from every contact: `DELETE /tags` with the name in a body (single source).
+#[derive(Debug)]
+pub(super) struct Drop {
+    extra: Extra,
+}
+
+impl Drop {
+    /// Reads the options.
+    pub(super) fn from_options(options: &mut Options) -> Self {
+        Drop { extra: Extra::from_options(options) }
+    }
+}
+
+impl Writer for Drop {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+        let fields = self.extra.only(Fields::parse(text)?, &["tag"], left_out)?;
+        let tag = required(name_of(&fields, "tag")?, "tag")?;
+        Ok(Item {
+            body: Some(body(&[("tag", fields.get("tag"))])),
+            lookup: Some(Lookup { path: "/tags", by: None }),
+            key: Some(tag),
+            ..Item::default()
+        })
+    }
+
+    fn request(&self, api: &Api, items: &[&Item]) -> Request {
+        api.delete("/tags", &[], items[0].text())
+    }
+
+    fn is_done_if_unknown(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+        done("deleted", data)
+    }
+
+    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+        let tags: Option<Vec<String>> =
+            found.and_then(|found| serde_json::from_str(found.get()).ok());
+        match (tags, &item.key) {
+            (Some(tags), Some(tag)) if tags.contains(tag) => Settled::NotDone,
+            (Some(_), Some(_)) => Settled::Done("already"),
+            _ => Settled::Unknown("The project's tags cannot be read.".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{batch, said, settle, write};
+    use crate::bindings::http::{Body, Request};
+    use crate::transport::testing::answer;
+
+    #[test]
+    fn contacts_of_one_tag_share_a_request() {
+        let records = [
+            r#"{"tag":"beta","user_id":"u1"}"#,
+            r#"{"tag":"vip","email":"a+b@x.co"}"#,
+            r#"{"tag":"beta","email":"c@x.co"}"#,
+            r#"{"tag":"beta","email":"d@x.co","contact":"user"}"#,
+        ];
+        let (outcomes, _, lines) =
+            write(&batch("tags.add", "{}", &records), |_| Ok(answer(200, r#"{"data":[]}"#)));
+        assert_eq!(outcomes, ["accepted unspecified"; 4]);
+        assert_eq!(
+            lines,
+            [
+                r#"POST /v1/tags {"tag":"beta","untag":false,"users":[{"user_id":"u1"},{"email":"d@x.co"}],"leads":[{"email":"c@x.co"}]}"#,
+                r#"POST /v1/tags {"tag":"vip","untag":false,"leads":[{"email":"a+b@x.co"}]}"#,
+            ]
+        );
+        let (_, _, lines) = write(&batch("tags.remove", "{}", &records[..1]), |_| {
+            Ok(answer(200, r#"{"data":[]}"#))
+        });
+        assert_eq!(
+            lines,
+            [r#"POST /v1/tags {"tag":"beta","untag":true,"users":[{"user_id":"u1"}]}"#]
+        );
+    }
+
+    #[test]
+    fn one_unknown_contact_does_not_fail_the_others_of_its_tag() {
+        let records: Vec<String> =
+            (0..6).map(|n| format!(r#"{{"tag":"beta","user_id":"u{n}"}}"#)).collect();
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        let (outcomes, ..) = write(&batch("tags.add", "{}", &records), |request: &Request| {
+            let Some(Body::Text(body)) = &request.body else { panic!("a body") };
+            Ok(if body.contains("\"u4\"") {
+                answer(500, &said("User doesn't exist"))
+            } else {
+                answer(200, r#"{"data":[]}"#)
+            })
+        });
+        let mut expected = ["accepted unspecified"; 6];
+        expected[4] = "rejected not-found";
+        assert_eq!(outcomes, expected);
+    }
+
+    #[test]
+    fn a_record_names_one_tag_and_one_contact() {
+        for (record, expected) in [
+            (r#"{"user_id":"u1"}"#, "invalid required /tag"),
+            (r#"{"tag":"","user_id":"u1"}"#, "invalid required /tag"),
+            (r#"{"tag":"beta"}"#, "invalid required"),
+            (r#"{"tag":"beta","user_id":"u","email":"a@x.co"}"#, "invalid ambiguous-key /email"),
+            (r#"{"tag":"beta","user_id":"u","contact":"lead"}"#, "invalid choice /contact"),
+            (r#"{"tag":"beta","user_id":"u","contact":"admin"}"#, "invalid choice /contact"),
+        ] {
+            let (outcomes, _, lines) =
+                write(&batch("tags.add", "{}", &[record]), |_| Ok(answer(200, "{}")));
+            assert_eq!((outcomes[0].as_str(), lines.len()), (expected, 0), "{record}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_read_back_from_its_contact() {
+        let check = |operation: &str, contact: &str, expected: &str| {
+            let record = r#"{"tag":"beta","email":"a@x.co"}"#;
+            let (outcomes, _, lines) = settle(&batch(operation, "{}", &[record]), |_| {
+                Ok(answer(200, &format!(r#"{{"data":{contact}}}"#)))
+            });
+            assert_eq!(outcomes, [expected], "{operation} {contact}");
+            assert_eq!(lines, ["GET /v1/leads?email=a@x.co"]);
+        };
+        let tagged = r#"{"email":"a@x.co","user_tags":["x","beta"]}"#;
+        let untagged = r#"{"email":"a@x.co","user_tags":["x"]}"#;
+        check("tags.add", tagged, "accepted unspecified");
+        check("tags.add", untagged, "deferred");
+        check("tags.remove", tagged, "deferred");
+        check("tags.remove", untagged, "accepted unspecified");
+        check("tags.add", r#"{"email":"a@x.co"}"#, "unknown unsettled");
+    }
+
+    #[test]
+    fn dropping_a_tag_is_a_delete_with_a_body() {
+        let batch = batch("tags.delete", "{}", &[r#"{"tag":"be\"ta"}"#]);
+        for (response, expected) in [
+            (answer(200, "{}"), "accepted deleted"),
+            (answer(200, r#"{"data":[]}"#), "accepted deleted"),
+            (answer(500, &said("Tag doesn't exist")), "accepted already"),
+        ] {
+            let (outcomes, _, lines) = write(&batch, |_| Ok(response.clone()));
+            assert_eq!(outcomes, [expected]);
+            assert_eq!(lines, [r#"DELETE /v1/tags {"tag":"be\"ta"}"#]);
+        }
+        let listed = |body: &'static str| settle(&batch, move |_| Ok(answer(200, body))).0;
+        assert_eq!(listed(r#"{"data":["be\"ta"]}"#), ["deferred"]);
+        assert_eq!(listed(r#"{"data":["x"]}"#), ["accepted already"]);
+        assert_eq!(listed(r#"{"data":{}}"#), ["unknown unsettled"]);
+    }
+}
