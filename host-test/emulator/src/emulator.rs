@@ -156,12 +156,12 @@ impl Emulator {
 
     /// Every request to the API so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.lock().requests.clone()
+        self.shared.lock().requests.kept().to_vec()
     }
 
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
-        self.shared.lock().requests.clear();
+        self.shared.lock().requests.forget();
     }
 
     /// Bodies of `POST /messages` that were taken, in order.
