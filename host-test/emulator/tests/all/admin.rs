@@ -111,3 +111,19 @@ fn a_wrong_instruction_says_what_is_wrong_and_changes_nothing() {
     assert_eq!(account.emulator.count(Kind::Users), 10);
     assert_eq!(account.tell("/_emulator/nothing", "").0, 404);
 }
+
+#[test]
+fn the_examples_of_the_readme_are_taken() {
+    let account = Account::sized(10, 10);
+    let readme = include_str!("../../README.md");
+    for (language, path) in [("json", "faults"), ("text", "script")] {
+        let block = readme.split(&format!("```{language}\n")).nth(1).unwrap();
+        let example = block.split("```").next().unwrap();
+        let (status, text) = account.tell(&format!("/_emulator/{path}"), example);
+        assert_eq!(status, 204, "{path}: {text}");
+    }
+    let switches = account.ask("/_emulator/switches");
+    for name in switches.as_object().unwrap().keys() {
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+    }
+}

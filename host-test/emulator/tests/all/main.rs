@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod faults;
+mod lifecycle;
 mod moving;
 mod reads;
 mod writes;
