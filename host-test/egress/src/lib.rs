@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`policy`] | whether a request is sent, withheld or denied |
 //! | [`permit`] | how an allowed request is rendered, secrets last |
-//! | [`target`], [`origin`], [`pattern`], [`grant`] | where to |
+//! | [`target`], [`origin`], [`pattern`], [`template`], [`grant`] | where to |
 //! | [`address`] | which addresses may be dialled |
 //! | [`method`], [`header`], [`part`], [`encode`] | what it may look like |
 //! | [`secret`], [`slots`], [`scrub`] | which secrets go where, and that they are seen nowhere else |
@@ -58,6 +58,7 @@ pub mod scrub;
 pub mod secret;
 pub mod slots;
 pub mod target;
+pub mod template;
 
 pub use address::AddressClass;
 pub use audit::{AuditRecord, Verdict};
@@ -67,7 +68,7 @@ pub use limits::Limits;
 pub use method::Method;
 pub use origin::{Host, Origin, Scheme};
 pub use part::{HeaderPlan, Part, Piece, QueryPlan};
-pub use pattern::{OriginPattern, OriginTemplate};
+pub use pattern::OriginPattern;
 pub use permit::{Permit, Rendered};
 pub use policy::{Decision, Denial, PlannedRequest, Policy, Withheld};
 pub use ratio::{Overflow, RatioGuard};
@@ -77,3 +78,4 @@ pub use scrub::{REDACTED, Scrubber};
 pub use secret::{Fingerprint, Secret};
 pub use slots::{SecretSlot, Secrets};
 pub use target::RequestUrl;
+pub use template::OriginTemplate;

@@ -144,7 +144,7 @@ mod tests {
             headers: 8,
             memory_bytes: 1 << 40,
             page_time: Duration::from_secs(5),
-            request_time: Duration::from_secs(3600),
+            request_time: Duration::from_hours(1),
             ..Limits::default()
         };
         let expected =

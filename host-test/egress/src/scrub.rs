@@ -174,8 +174,8 @@ mod tests {
 
     fn check(secrets: &[&str], text: &str, expected: &str, count: usize) {
         let scrubber = scrubber(secrets);
-        let (scrubbed, found) = scrubber.scrub_str(text);
-        assert_eq!((scrubbed.as_ref(), found), (expected, count), "{text:?}");
+        let (clean, found) = scrubber.scrub_str(text);
+        assert_eq!((clean.as_ref(), found), (expected, count), "{text:?}");
     }
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
     fn a_replacement_keeps_json_valid() {
         let text = serde_json::json!({"echo": format!("Bearer {CANARY}"), "n": 1}).to_string();
         let scrubber = scrubber(&[CANARY]);
-        let (scrubbed, count) = scrubber.scrub_answer(text.as_bytes());
-        let value: serde_json::Value = serde_json::from_slice(&scrubbed).expect("JSON");
+        let (clean, count) = scrubber.scrub_answer(text.as_bytes());
+        let value: serde_json::Value = serde_json::from_slice(&clean).expect("JSON");
         assert_eq!(value, serde_json::json!({"echo": "Bearer [redacted]", "n": 1}));
         assert_eq!(count, 1);
     }
@@ -268,12 +268,12 @@ mod tests {
             let text = echo(&secrets, &picks);
             let secrets: Vec<Secret> = secrets.into_iter().map(Secret::new).collect();
             let scrubber = Scrubber::new(&secrets);
-            let (scrubbed, count) = scrubber.scrub_str(&text);
-            prop_assert_eq!(count > 0, scrubbed != text);
+            let (clean, count) = scrubber.scrub_str(&text);
+            prop_assert_eq!(count > 0, clean != text);
             let (answer, _) = scrubber.scrub_answer(text.as_bytes());
             for secret in &secrets {
                 for form in secret.forms() {
-                    prop_assert!(!scrubbed.contains(form.as_str()), "{} in {}", *form, scrubbed);
+                    prop_assert!(!clean.contains(form.as_str()), "{} in {}", *form, clean);
                     if secret.expose().chars().count() >= SHORTEST_IN_ANSWERS {
                         let answer = String::from_utf8_lossy(&answer);
                         prop_assert!(!answer.contains(form.as_str()), "{} in {}", *form, answer);
@@ -285,9 +285,9 @@ mod tests {
         #[test]
         fn data_without_a_secret_is_borrowed_unchanged(data in prop::collection::vec(any::<u8>(), 0..200)) {
             let scrubber = scrubber(&[CANARY]);
-            for (scrubbed, count) in [scrubber.scrub(&data), scrubber.scrub_answer(&data)] {
+            for (clean, count) in [scrubber.scrub(&data), scrubber.scrub_answer(&data)] {
                 prop_assert_eq!(count, 0);
-                let borrowed = matches!(scrubbed, Cow::Borrowed(found) if std::ptr::eq(found, data.as_slice()));
+                let borrowed = matches!(clean, Cow::Borrowed(found) if std::ptr::eq(found, data.as_slice()));
                 prop_assert!(borrowed);
             }
         }

@@ -52,7 +52,7 @@ async fn count(State(shared): Account) -> Response<Body> {
         "tags": state.store.tags.names().count(),
         "companies": state.store.companies.len(),
         "messages": state.store.messages.len(),
-        "requests": state.requests.len(),
+        "requests": state.requests.kept().len(),
         "mutations": state.mutator.made.len(),
     }))
 }
@@ -85,11 +85,11 @@ async fn alive(State(shared): Account, Path(kind): Path<String>) -> Response<Bod
 }
 
 async fn requests(State(shared): Account) -> Response<Body> {
-    json_of(&json!(shared.lock().requests))
+    json_of(&json!(shared.lock().requests.kept()))
 }
 
 async fn clear_requests(State(shared): Account) -> Response<Body> {
-    shared.lock().requests.clear();
+    shared.lock().requests.forget();
     nothing()
 }
 

@@ -74,6 +74,7 @@ impl Default for Data {
 /// behaviour; each other value is one that a client should survive.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, named at its use")]
 pub struct Switches {
     /// The forms of the credential header that are understood.
     pub auth_forms: Vec<AuthForm>,

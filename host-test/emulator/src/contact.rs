@@ -40,6 +40,7 @@ impl Kind {
 /// One contact. Fields that Customerly derives from a visit are indices into the tables of
 /// [`crate::words`], so that rendering copies whole fragments; `None` is `null`.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the record has as many flags")]
 pub(crate) struct Contact {
     pub(crate) id: u64,
     pub(crate) kind: Kind,

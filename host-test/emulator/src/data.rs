@@ -66,7 +66,7 @@ impl Generator {
     /// The contact at a position.
     pub(crate) fn contact(&self, position: u32, kind: Kind, last_update: u32) -> Contact {
         let random = &mut Random::new(hash(self.seed, CONTACT, position.into()));
-        let (first, last, email) = self.name_and_email(position, random);
+        let (first, last, email) = name_and_email(position, random);
         let user = kind == Kind::Users;
         let seconds = |random: &mut Random, bound| {
             u32::try_from(random.below(bound)).expect("bounds of years fit")
@@ -94,8 +94,8 @@ impl Generator {
             last_update,
             last_page: seen.then(|| {
                 let mut page = random.pick(PAGES).to_owned();
-                if random.one_in(40) {
-                    for term in 0..40 {
+                if random.one_in(60) {
+                    for term in 0..30 {
                         write!(page, "&q{term}=%C3%A9-{}", random.below(9_999))
                             .expect("writing to memory");
                     }
@@ -137,25 +137,21 @@ impl Generator {
     pub(crate) fn position_of_user_id(user_id: &str) -> Option<u32> {
         user_id.strip_prefix("acme-")?.parse().ok()
     }
+}
 
-    fn name_and_email(
-        &self,
-        position: u32,
-        random: &mut Random,
-    ) -> (&'static str, &'static str, String) {
-        let (first, first_ascii) = FIRST_NAMES[random.index(FIRST_NAMES.len())];
-        let (last, last_ascii) = LAST_NAMES[random.index(LAST_NAMES.len())];
-        let domain = random.pick(EMAIL_DOMAINS);
-        let plus = if random.one_in(30) { "+" } else { "" };
-        let mut email = String::with_capacity(48);
-        for part in [first_ascii, ".", last_ascii, plus] {
-            email.push_str(part);
-        }
-        email.push_str(itoa::Buffer::new().format(position));
-        email.push('@');
-        email.push_str(domain);
-        (first, last, email)
+fn name_and_email(position: u32, random: &mut Random) -> (&'static str, &'static str, String) {
+    let (first, first_ascii) = FIRST_NAMES[random.index(FIRST_NAMES.len())];
+    let (last, last_ascii) = LAST_NAMES[random.index(LAST_NAMES.len())];
+    let domain = random.pick(EMAIL_DOMAINS);
+    let plus = if random.one_in(30) { "+" } else { "" };
+    let mut email = String::with_capacity(48);
+    for part in [first_ascii, ".", last_ascii, plus] {
+        email.push_str(part);
     }
+    email.push_str(itoa::Buffer::new().format(position));
+    email.push('@');
+    email.push_str(domain);
+    (first, last, email)
 }
 
 fn attributes(random: &mut Random, user: bool) -> Attributes {
@@ -174,18 +170,19 @@ fn attributes(random: &mut Random, user: bool) -> Attributes {
     });
     out.extend_from_slice(br#","renewal_date":"#);
     render::number(out, 1_735_689_600 + random.below(600) * 86_400);
-    out.extend_from_slice(br#","monthly_spend":"#);
-    render::number(out, random.below(4_000));
-    out.extend_from_slice(if random.one_in(2) { b".5" } else { b".25" });
-    out.extend_from_slice(br#","role":"#);
-    render::string(out, random.pick(ROLES));
-    out.extend_from_slice(br#","account_manager":"#);
-    if random.one_in(3) {
-        out.extend_from_slice(b"null");
-    } else {
-        render::string(out, FIRST_NAMES[random.index(FIRST_NAMES.len())].0);
+    if random.one_in(4) {
+        out.extend_from_slice(br#","monthly_spend":"#);
+        render::number(out, random.below(4_000));
+        out.extend_from_slice(if random.one_in(2) { b".5" } else { b".25" });
     }
-    if random.below(3) > 0 {
+    if random.one_in(4) {
+        out.extend_from_slice(br#","role":"#);
+        render::string(out, random.pick(ROLES));
+    }
+    if random.one_in(6) {
+        out.extend_from_slice(br#","account_manager":null"#);
+    }
+    if random.one_in(3) {
         out.extend_from_slice(br#","note":"#);
         render::string(out, random.pick(NOTES));
     }

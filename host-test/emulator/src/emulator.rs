@@ -1,13 +1,13 @@
 //! The handle of a running emulator.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::config::{Config, Switches};
@@ -44,6 +44,9 @@ pub enum StartError {
     /// No thread or event loop could be had from the system.
     #[error("cannot start the server's threads: {0}")]
     Threads(io::Error),
+    /// The token cannot be sent in a header.
+    #[error("the token must be one or more visible ASCII characters without spaces")]
+    Token,
     /// Users and leads together are more than can be emulated.
     #[error("{contacts} contacts are too many: at most {LARGEST} can be emulated")]
     TooManyContacts {
@@ -62,25 +65,31 @@ impl Emulator {
         if contacts > LARGEST {
             return Err(StartError::TooManyContacts { contacts });
         }
+        if config.token.is_empty() || !config.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(StartError::Token);
+        }
+        let port = config.port;
+        let (listener, address) = bind(port).map_err(|source| StartError::Bind { port, source })?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("emulator")
             .enable_all()
             .build()
             .map_err(StartError::Threads)?;
-        let port = config.port;
-        let (listener, address) =
-            bind(&runtime, port).map_err(|source| StartError::Bind { port, source })?;
         let token = config.token.clone();
         let shared = Arc::new(Shared::new(config));
         let (stop, stopped) = oneshot::channel();
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?
+        };
         let server = server::serve(listener, Arc::clone(&shared), stopped);
         let thread = thread::Builder::new()
             .name("emulator-main".to_owned())
             .spawn(move || {
                 runtime.block_on(server);
-                // Connections that wait or never end are dropped, not waited for.
-                runtime.shutdown_background();
+                // Connections that wait or never end are dropped where they stand.
+                runtime.shutdown_timeout(Duration::from_secs(1));
             })
             .map_err(StartError::Threads)?;
         Ok(Self { address, token, shared, stop: Some(stop), thread: Some(thread) })
@@ -156,12 +165,12 @@ impl Emulator {
 
     /// Every request to the API so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.lock().requests.clone()
+        self.shared.lock().requests.kept().to_vec()
     }
 
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
-        self.shared.lock().requests.clear();
+        self.shared.lock().requests.forget();
     }
 
     /// Bodies of `POST /messages` that were taken, in order.
@@ -255,9 +264,10 @@ pub(crate) fn lines(shared: &Shared, kind: Kind, rank: usize) -> Vec<u8> {
     out
 }
 
-fn bind(runtime: &Runtime, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = runtime.block_on(TcpListener::bind(address))?;
+/// Binds without the event loop, so that an emulator can be started inside another one.
+fn bind(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

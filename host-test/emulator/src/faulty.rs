@@ -1,6 +1,7 @@
 //! Faults as answers: made instead of the API's own, or of it.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -40,7 +41,8 @@ pub(crate) async fn spoil(
     answer: Response<Body>,
     token: &str,
 ) -> Result<Response<Body>, Closed> {
-    let (parts, body) = answer.into_parts();
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
     let body = to_bytes(body, usize::MAX).await.expect("the routes answer from memory");
     let with = |body: Body| Response::from_parts(parts.clone(), body);
     Ok(match fault {
@@ -180,7 +182,10 @@ fn edited(body: &Bytes, edit: impl FnOnce(&mut Vec<Value>)) -> Body {
 
 /// The answer with the token beside its data.
 fn echoed(body: &[u8], token: &str) -> Body {
-    let hex: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in token.bytes() {
+        write!(hex, "{byte:02x}").expect("writing to memory");
+    }
     let echo = json!({
         "plain": token,
         "header": format!("Authentication: Bearer {token}"),

@@ -29,7 +29,7 @@ impl Knowledge {
     }
 
     pub(crate) fn collections(&self) -> Vec<Value> {
-        (0..self.collections).map(|position| collection(position)).collect()
+        (0..self.collections).map(collection).collect()
     }
 
     pub(crate) fn collection(&self, id: u32) -> Option<Value> {

@@ -154,7 +154,7 @@ fn attributes(out: &mut Vec<u8>, attributes: &Attributes, id: u64, form: EmptyAt
     if attributes.members().is_empty() {
         let array = match form {
             EmptyAttributes::Array => true,
-            EmptyAttributes::Mixed => id % 2 == 0,
+            EmptyAttributes::Mixed => id.is_multiple_of(2),
             EmptyAttributes::Object => false,
         };
         out.extend_from_slice(if array { b"[]" } else { b"{}" });

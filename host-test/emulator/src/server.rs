@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tower::ServiceExt as _;
 
-use crate::auth;
+use crate::auth::{self, AuthForm};
 use crate::faulty::{self, Closed};
 use crate::state::{Request as Logged, Shared};
 use crate::{admin, answer, routes};
@@ -64,7 +64,7 @@ async fn connection(stream: TcpStream, routers: Routers) {
 
 impl Routers {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(Body::new(body), LARGEST_BODY).await else {
             return Ok(answer::error(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"));
         };
@@ -76,43 +76,42 @@ impl Routers {
             let state = &mut *self.shared.lock();
             let path = parts.uri.path().strip_prefix("/v1").unwrap_or(parts.uri.path());
             let fault = state.faults.meet(parts.method.as_str(), path);
-            state.requests.push(logged(&parts, &body, &sent, &state.token));
-            let entry = state.requests.len() - 1;
-            state.requests[entry].fault = fault.as_ref().map(|fault| fault.name().to_owned());
-            (entry, fault, state.switches.latency_ms, state.token.clone())
+            let fault_name = fault.as_ref().map(|fault| fault.name().to_owned());
+            let request = logged(&parts, &body, &sent, &state.token, fault_name);
+            (state.requests.push(request), fault, state.switches.latency_ms, state.token.clone())
         };
         if latency > 0 {
             tokio::time::sleep(Duration::from_millis(latency)).await;
         }
-        let invented = fault.as_ref().and_then(faulty::instead).transpose()?;
-        let answer = match invented {
-            Some(answer) => answer,
-            None => {
-                let refused = {
-                    let state = self.shared.lock();
-                    let status = state.switches.bad_token_status;
-                    auth::authorise(&sent, &token, &state.switches).err().map(|why| (why, status))
-                };
-                let answer = match refused {
-                    Some((why, status)) => answer::error(
-                        StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED),
-                        &why.to_string(),
-                    ),
-                    None => {
-                        without_trailing_slash(&mut parts.uri);
-                        route(self.api.clone(), parts, body).await
-                    }
-                };
-                match fault {
-                    Some(fault) => faulty::spoil(fault, answer, &token).await?,
-                    None => answer,
-                }
-            }
+        let answer = match fault {
+            Some(fault) => match faulty::instead(&fault) {
+                Some(invented) => invented?,
+                None => faulty::spoil(fault, self.own(parts, body, &sent).await, &token).await?,
+            },
+            None => self.own(parts, body, &sent).await,
         };
-        if let Some(entry) = self.shared.lock().requests.get_mut(at) {
-            entry.status = Some(answer.status().as_u16());
-        }
+        self.shared.lock().requests.answered(at, answer.status().as_u16());
         Ok(answer)
+    }
+
+    /// The answer of the API itself, applied where it is a write.
+    async fn own(
+        &self,
+        mut parts: Parts,
+        body: Bytes,
+        sent: &[(AuthForm, String)],
+    ) -> Response<Body> {
+        let refused = {
+            let state = self.shared.lock();
+            let status = state.switches.bad_token_status;
+            let refused = auth::authorise(sent, &state.token, &state.switches).err();
+            refused.map(|why| (StatusCode::from_u16(status), why))
+        };
+        if let Some((status, why)) = refused {
+            return answer::error(status.unwrap_or(StatusCode::UNAUTHORIZED), &why.to_string());
+        }
+        without_trailing_slash(&mut parts.uri);
+        route(self.api.clone(), parts, body).await
     }
 }
 
@@ -121,7 +120,13 @@ async fn route(router: Router, parts: Parts, body: Bytes) -> Response<Body> {
     router.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
-fn logged(parts: &Parts, body: &[u8], sent: &[(auth::AuthForm, String)], token: &str) -> Logged {
+fn logged(
+    parts: &Parts,
+    body: &[u8],
+    sent: &[(AuthForm, String)],
+    token: &str,
+    fault: Option<String>,
+) -> Logged {
     let path_and_query = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     Logged {
         method: parts.method.to_string(),
@@ -129,7 +134,7 @@ fn logged(parts: &Parts, body: &[u8], sent: &[(auth::AuthForm, String)], token: 
         auth_forms: sent.iter().map(|(form, _)| *form).collect(),
         body: String::from_utf8_lossy(body).replace(token, "<token>"),
         status: None,
-        fault: None,
+        fault,
     }
 }
 

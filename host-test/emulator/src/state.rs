@@ -28,6 +28,38 @@ pub struct Request {
     pub fault: Option<String>,
 }
 
+/// The requests so far.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    kept: Vec<Request>,
+    forgotten: usize,
+}
+
+impl Requests {
+    /// Keeps a request and gives its number.
+    pub(crate) fn push(&mut self, request: Request) -> usize {
+        self.kept.push(request);
+        self.forgotten + self.kept.len() - 1
+    }
+
+    /// Notes the status of an answer, unless the request was forgotten meanwhile.
+    pub(crate) fn answered(&mut self, number: usize, status: u16) {
+        let kept = number.checked_sub(self.forgotten).and_then(|at| self.kept.get_mut(at));
+        if let Some(request) = kept {
+            request.status = Some(status);
+        }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.forgotten += self.kept.len();
+        self.kept.clear();
+    }
+
+    pub(crate) fn kept(&self) -> &[Request] {
+        &self.kept
+    }
+}
+
 /// Everything behind one lock.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -37,7 +69,7 @@ pub(crate) struct State {
     pub(crate) knowledge: Knowledge,
     pub(crate) mutator: Mutator,
     pub(crate) faults: Faults,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Requests,
     /// List answers so far: what shuffled ties depend on.
     pub(crate) list_answers: u64,
 }
@@ -56,7 +88,7 @@ impl Shared {
             switches: config.switches,
             mutator: Mutator::new(seed, config.script, config.random_mutations),
             faults: Faults::new(seed, config.faults),
-            requests: Vec::new(),
+            requests: Requests::default(),
             list_answers: 0,
         }))
     }

@@ -283,13 +283,11 @@ pub(crate) fn render_rows(
 
 fn contact(slots: &[Slot], generator: &Generator, position: u32) -> Contact {
     let slot = &slots[index(position)];
-    match &slot.written {
-        Some(contact) => (**contact).clone(),
-        None => {
-            let kind = slot.kind.expect("only contacts that are alive are asked for");
-            generator.contact(position, kind, slot.last_update)
-        }
+    if let Some(contact) = &slot.written {
+        return (**contact).clone();
     }
+    let kind = slot.kind.expect("only contacts that are alive are asked for");
+    generator.contact(position, kind, slot.last_update)
 }
 
 fn index(position: u32) -> usize {

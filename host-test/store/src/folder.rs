@@ -4,6 +4,7 @@
 //! private by the system's own rules.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -53,13 +54,21 @@ pub(crate) fn private_file(path: &Path) -> Result<(), StoreError> {
         }
         return Ok(());
     }
+    match new_private_file(path) {
+        // Another process was first.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::io("make", path, error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Makes an owner-only file where there is none.
+pub(crate) fn new_private_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    // Another process may make it first.
-    options.write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| StoreError::io("make", path, error))?;
-    Ok(())
+    options.open(path)
 }
 
 /// Moves a finished temporary file to `path`, which must not exist, so that it is there after a

@@ -106,11 +106,16 @@ impl KeyPlace {
     pub(crate) fn remove(&self, slot: &str) -> Result<(), StoreError> {
         match self {
             Self::File(folder) => {
-                let path = key_file(folder, slot);
-                match fs::remove_file(&path) {
-                    Ok(()) => folder::sync_folder(folder)?,
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(StoreError::io("remove", &path, error)),
+                for path in [unfinished(folder, slot), key_file(folder, slot)] {
+                    match fs::remove_file(&path) {
+                        Err(error) if error.kind() != ErrorKind::NotFound => {
+                            return Err(StoreError::io("remove", &path, error));
+                        }
+                        _ => {}
+                    }
+                }
+                if folder.is_dir() {
+                    folder::sync_folder(folder)?;
                 }
             }
             Self::Keyring => match self.entry(slot)?.delete_credential() {
@@ -172,14 +177,23 @@ pub(crate) fn key_file(folder: &Path, slot: &str) -> PathBuf {
     folder.join(format!("{slot}.key"))
 }
 
+/// Writes the key under a name that [`KeyPlace::remove`] knows too, until it is whole.
 fn put_file(folder: &Path, slot: &str, key: &MasterKey) -> Result<(), StoreError> {
-    let path = key_file(folder, slot);
-    let failed = |error| StoreError::io("write", &path, error);
-    // Made with mode 0600, and under another name until it is whole.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let line = Zeroizing::new(format!("{}\n", key.to_text().as_str()));
-    file.write_all(line.as_bytes()).map_err(failed)?;
-    folder::persist(file, folder, &path)
+    let (path, unfinished) = (key_file(folder, slot), unfinished(folder, slot));
+    let write = || {
+        let mut file = folder::new_private_file(&unfinished)?;
+        crash::point("a key file is made, and empty");
+        file.write_all(key.to_text().as_bytes())?;
+        file.sync_all()?;
+        crash::point("a key file is whole, not yet under its name");
+        fs::rename(&unfinished, &path)
+    };
+    write().map_err(|error| StoreError::io("write", &path, error))?;
+    folder::sync_folder(folder)
+}
+
+fn unfinished(folder: &Path, slot: &str) -> PathBuf {
+    folder.join(format!("{slot}.key.unfinished"))
 }
 
 fn keyring_is_usable() -> bool {

@@ -85,7 +85,7 @@ fn known() -> i64 {
 }
 
 /// How long a process waits for another one's transaction.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(10);
 
 /// "conn" in ASCII: tells this store from other SQLite files.
 const APPLICATION: i64 = 0x636f_6e6e;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs};
 
 use super::{
-    CHILD_POINT, Fixture, KeyPlace, REPORT, SECRET, act, binary, child, name, new, picture, report,
-    skip, source,
+    CHILD_POINT, Fixture, KeyPlace, REPORT, SECRET, act, binary, child, new, picture, report, skip,
+    source,
 };
 
 /// Where the code may be killed. A child that is to die at this point says so and waits for it.
@@ -87,10 +87,7 @@ impl Tries {
 }
 
 fn keys_in(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).into_iter().flatten();
-    entries
-        .filter(|entry| entry.as_ref().unwrap().path().extension() == Some("key".as_ref()))
-        .count()
+    fs::read_dir(folder).into_iter().flatten().count()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -199,10 +196,12 @@ fn a_kill_at_each_call_of_the_system_is_survived() {
     }
     for action in ["open", "replace", "rotate"] {
         let tries = Tries::new(action);
-        for call in ["pwrite64", "fsync,fdatasync", "unlink,unlinkat", "link,linkat,rename"] {
+        for call in
+            ["pwrite64", "fsync,fdatasync", "?unlink,?unlinkat", "?rename,?renameat,?renameat2"]
+        {
             let mut kills = 0;
-            // The further apart, the more there are: all of the first, then samples.
-            for nth in (1..).map(|step: usize| step + step * step / 40) {
+            // The first ones each, then further and further apart.
+            for nth in (1..).map(|step: usize| step + step * step / 12) {
                 tries.put_back();
                 let inject = format!("inject={call}:signal=KILL:when={nth}");
                 let traced = child(&binary(), tries.root(), action);
@@ -219,18 +218,18 @@ fn a_kill_at_each_call_of_the_system_is_survived() {
                 }
                 kills += 1;
             }
-            assert!(kills > 0 || call.contains("link"), "{action} never calls {call}");
+            let renames = action != "replace" || !call.contains("rename");
+            assert!(kills > 0 || !renames, "{action} never calls {call}");
         }
     }
 }
 
 #[test]
-fn names_of_tests_and_actions_are_in_order() {
-    // The child is found by its name; a rename of it would let every test here pass for nothing.
+fn a_child_does_what_it_is_told() {
+    // It is found by the name of its test, and a name that finds nothing would pass in silence.
     let fixture = Fixture::new();
     let mut running = child(&binary(), fixture.root.path(), "open").spawn().unwrap();
     assert_eq!(report(&mut running).as_deref(), Some("done"));
     running.wait().unwrap();
     assert!(fixture.database().exists());
-    assert_eq!(name("first").as_str(), "first");
 }

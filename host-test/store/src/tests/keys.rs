@@ -106,6 +106,27 @@ fn files_and_folders_are_their_owners_alone() {
     check(fixture.try_open(), "can be reached by other users (mode 0755)");
 }
 
+#[cfg(unix)]
+#[test]
+fn the_default_folders_follow_the_platforms_rules() {
+    let fixture = Fixture::new();
+    let root = fixture.root.path();
+    let child = || {
+        let mut command = child(&binary(), root, "open-default");
+        command.env("HOME", root).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME");
+        command
+    };
+    assert_eq!(run_child(child()), "done");
+    assert!(root.join(".local/share/connector/credentials.db").exists());
+    assert_eq!(fs::read_dir(root.join(".config/connector-keys")).unwrap().count(), 1);
+
+    let mut moved = child();
+    moved.env("XDG_DATA_HOME", root.join("data")).env("XDG_CONFIG_HOME", root.join("config"));
+    assert_eq!(run_child(moved), "done");
+    assert!(root.join("data/connector/credentials.db").exists());
+    assert_eq!(fs::read_dir(root.join("config/connector-keys")).unwrap().count(), 1);
+}
+
 #[test]
 fn the_key_never_lies_beside_the_data() {
     let fixture = Fixture::new();

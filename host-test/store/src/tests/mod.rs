@@ -142,6 +142,10 @@ fn picture(store: &mut Store) -> Vec<String> {
 /// What a child does to the store in `root`.
 fn act(root: &Path, action: &str) -> Result<(), StoreError> {
     let (action, argument) = action.split_once(' ').unwrap_or((action, ""));
+    if action == "open-default" {
+        let keys = NewKey::At(KeyPlace::File(crate::default_key_dir()?));
+        return Store::open(&crate::default_dir()?, &keys, 0).map(drop);
+    }
     let mut store = open(root)?;
     if action == "open" {
         return Ok(());
