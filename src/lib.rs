@@ -20,7 +20,6 @@ pub mod api;
 pub mod bindings;
 pub mod credentials;
 pub mod description;
-pub mod destination;
 pub mod failure;
 pub mod settings;
 pub mod transport;
