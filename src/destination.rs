@@ -67,7 +67,8 @@ pub fn write(transport: &impl Transport, batch: &Batch) -> WriteReport {
     }
 }
 
-/// Finds out, by GET alone, what became of a batch whose report was lost.
+/// Finds out, by GET alone, what became of a batch whose report was lost: one request a record, so ask of no more records
+/// than the limit has requests.
 pub fn settle(transport: &impl Transport, batch: &Batch) -> WriteReport {
     match prepare(batch) {
         Ok((api, plan)) => run::settle(transport, &api, plan.writer.as_ref(), batch),

@@ -41,8 +41,8 @@ pub(super) fn write(
     run.report(|| Outcome::Deferred)
 }
 
-/// Finds out what became of a batch, by GET alone. A record that there was no request left for is `unknown` with the
-/// code `not-asked`.
+/// Finds out what became of a batch, by GET alone: one request a record. A record that there was no request left for is
+/// `unknown` with the code `not-asked`.
 pub(super) fn settle(
     transport: &dyn Transport,
     api: &Api,

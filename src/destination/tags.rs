@@ -11,7 +11,7 @@ use super::email::email_of;
 use super::item::{Item, Lookup};
 use super::options::Options;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, at, id_of, name_of, to_json};
+use super::record::{Fields, at, name_of, to_json};
 use super::shape::{Extra, body, one_of, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
@@ -51,7 +51,7 @@ impl Writer for Tagging {
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let tag = required(name_of(&fields, "tag")?, "tag")?;
         let email = email_of(&fields, "email")?;
-        let user_id = id_of(&fields, "user_id")?;
+        let user_id = name_of(&fields, "user_id")?;
         let (by, value) = one_of(vec![("user_id", user_id), ("email", email)])?;
         let contact = match (name_of(&fields, "contact")?.as_deref(), by) {
             (Some("user"), _) | (None, "user_id") => ContactKind::User,
@@ -214,6 +214,7 @@ mod tests {
             (r#"{"user_id":"u1"}"#, "invalid required /tag"),
             (r#"{"tag":"","user_id":"u1"}"#, "invalid required /tag"),
             (r#"{"tag":"beta"}"#, "invalid required"),
+            (r#"{"tag":"beta","user_id":7}"#, "invalid type /user_id"),
             (r#"{"tag":"beta","user_id":"u","email":"a@x.co"}"#, "invalid ambiguous-key /email"),
             (r#"{"tag":"beta","user_id":"u","contact":"lead"}"#, "invalid choice /contact"),
             (r#"{"tag":"beta","user_id":"u","contact":"admin"}"#, "invalid choice /contact"),

@@ -9,7 +9,7 @@ use super::options::Options;
 use super::path::segment;
 use super::property::Rules;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, at, id_of, is_whole};
+use super::record::{Fields, at, id_of, is_whole, name_of};
 use super::shape::{Extra, body, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
@@ -186,7 +186,7 @@ impl Writer for AddToCompany {
             "email",
         ];
         let fields = self.extra.only(Fields::parse(text)?, &KNOWN, left_out)?;
-        let company_id = required(id_of(&fields, "company_id")?, "company_id")?;
+        let company_id = required(name_of(&fields, "company_id")?, "company_id")?;
         super::company::check_name(&fields)?;
         if fields.get("internal_user_id").is_some_and(|id| id.get() != "null" && !is_whole(id)) {
             return Err(at("internal_user_id", "type", "is not a whole number"));
@@ -228,7 +228,7 @@ impl Writer for AddToCompany {
 fn one_of_users(fields: &Fields<'_>) -> Result<(&'static str, String), Rejection> {
     super::shape::one_of(vec![
         ("internal_user_id", id_of(fields, "internal_user_id")?),
-        ("user_id", id_of(fields, "user_id")?),
+        ("user_id", name_of(fields, "user_id")?),
         ("email", email_of(fields, "email")?),
     ])
 }
@@ -358,6 +358,7 @@ mod tests {
         for (record, expected) in [
             (r#"{"company_id":"c"}"#, "invalid required"),
             (r#"{"user_id":"u"}"#, "invalid required /company_id"),
+            (r#"{"company_id":7,"user_id":"u"}"#, "invalid type /company_id"),
             (
                 r#"{"company_id":"c","user_id":"u","email":"a@x.co"}"#,
                 "invalid ambiguous-key /email",
