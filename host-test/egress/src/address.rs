@@ -1,7 +1,7 @@
 //! Classes of addresses, judged at dial time for **every** address that a name resolves to.
 //!
-//! A name proves nothing: anyone may let theirs resolve to `127.0.0.1`. So each address is judged, the
-//! one that was judged is dialled, and one refused address is refused, whatever the others are.
+//! A name proves nothing: anyone may let theirs resolve to `127.0.0.1`. So each address is judged,
+//! the one that was judged is dialled, and one refused address is refused, whatever the others are.
 //!
 //! | class | addresses |
 //! | --- | --- |
@@ -304,12 +304,13 @@ mod tests {
         #[test]
         fn mapped_ipv6_spellings_are_judged_as_the_ipv4_address(bits: u32) {
             let address = Ipv4Addr::from(bits);
+            let class = AddressClass::of(address.into());
             for prefix in ["::ffff:", "64:ff9b::"] {
-                prop_assert_eq!(AddressClass::of(spelled(prefix, address)), AddressClass::of(address.into()));
+                prop_assert_eq!(AddressClass::of(spelled(prefix, address)), class);
             }
             // `::` and `::1` are addresses of their own.
             if bits > 1 {
-                prop_assert_eq!(AddressClass::of(spelled("::", address)), AddressClass::of(address.into()));
+                prop_assert_eq!(AddressClass::of(spelled("::", address)), class);
             }
         }
 

@@ -1,8 +1,8 @@
 //! The audit: one record per attempt, allowed, denied or withheld.
 //!
-//! A record says which rule decided, where the attempt went, and what it cost. It holds the path and
-//! never a query, a header or a body: those carry what a person entrusted to the service. A path is cut
-//! at 256 characters.
+//! A record says which rule decided, where the attempt went, and what it cost. It holds the path
+//! and never a query, a header or a body: those carry what a person entrusted to the service. A
+//! path is cut at 256 characters.
 
 use std::net::SocketAddr;
 

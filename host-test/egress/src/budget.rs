@@ -1,9 +1,9 @@
 //! Budgets: requests, bytes, and requests at once, of a run or of a page.
 //!
-//! A budget is counted down and never refilled. A request is counted when it is taken, whether it is
-//! answered or not; early requests count like any other. Bytes are counted in both directions, so a
-//! budget can be passed by the last chunk read before the count, and by no more. Threads share one
-//! budget by cloning it.
+//! A budget is counted down and never refilled. A request is counted when it is taken, whether it
+//! is answered or not; early requests count like any other. Bytes are counted in both directions,
+//! so a budget can be passed by the last chunk read before the count, and by no more. Threads share
+//! one budget by cloning it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,7 +129,8 @@ impl Drop for Ticket {
     }
 }
 
-/// Adds if the sum stays within the cap. The counters guard no other memory, so relaxed order is enough.
+/// Adds if the sum stays within the cap. The counters guard no other memory, so relaxed order is
+/// enough.
 fn take(counter: &AtomicU64, amount: u64, cap: u64) -> Result<(), ()> {
     let within = |spent: u64| spent.checked_add(amount).filter(|sum| *sum <= cap);
     match counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) {
@@ -198,7 +199,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_counted_never_passes_the_cap(cap: u64, amounts in prop::collection::vec(any::<u64>(), 0..8)) {
+        fn what_is_counted_never_passes_the_cap(
+            cap: u64,
+            amounts in prop::collection::vec(any::<u64>(), 0..8),
+        ) {
             let budget = budget(0, cap, 0);
             for amount in amounts {
                 let before = budget.bytes();

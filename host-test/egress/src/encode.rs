@@ -1,9 +1,9 @@
 //! Percent-encoding of query names and values.
 //!
-//! Everything but the unreserved characters of RFC 3986 (letters, digits, `-`, `.`, `_`, `~`) becomes
-//! `%` and two upper-case hexadecimal digits of its UTF-8 bytes. A space is `%20`, never `+`: the one
-//! spelling that every decoder reads alike. So no value can end its parameter, start another one or
-//! leave the query.
+//! Everything but the unreserved characters of RFC 3986 (letters, digits, `-`, `.`, `_`, `~`)
+//! becomes `%` and two upper-case hexadecimal digits of its UTF-8 bytes. A space is `%20`, never
+//! `+`: the one spelling that every decoder reads alike. So no value can end its parameter, start
+//! another one or leave the query.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 pub(crate) const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The text as a name or value of a query. It may be a secret: it is written in one allocation, which is
-/// overwritten on drop.
+/// The text as a name or value of a query. It may be a secret: it is written in one allocation,
+/// which is overwritten on drop.
 pub fn encode_query(text: &str) -> Zeroizing<String> {
     let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
     encoded.extend(utf8_percent_encode(text, UNRESERVED));

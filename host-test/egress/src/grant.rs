@@ -8,10 +8,10 @@
 //! | `…=http://proxy.example.net:8080`, `…=http://localhost:8080`, `…=http://127.0.0.1` | refused: `http` goes to no name, no other machine and no unwritten port |
 //! | `http://…=…` | refused: a component declares `https` only |
 //!
-//! A grant is the operator's alone: neither the component nor a setting can make one. It redirects what
-//! is declared and never adds to it: an origin that is not declared stays refused. Secrets are bound to
-//! the declared origin, so a grant is also the operator's word that its target may have them. Addresses
-//! are judged at dial time all the same; a grant to loopback opens loopback alone.
+//! A grant is the operator's alone: neither the component nor a setting can make one. It redirects
+//! what is declared and never adds to it: an origin that is not declared stays refused. Secrets are
+//! bound to the declared origin, so a grant is also the operator's word that its target may have
+//! them. Addresses are judged at dial time all the same; a grant to loopback opens loopback alone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -75,7 +75,7 @@ pub enum GrantError {
     Declared(String),
     /// The origin on the right is `http` and not a loopback address with its port.
     #[error(
-        "{} is refused: http goes only to a loopback address and port, such as http://127.0.0.1:8080",
+        "{} is refused: http goes only to a loopback address and port, like http://127.0.0.1:8080",
         quote(.0)
     )]
     Http(String),

@@ -13,9 +13,9 @@
 //! | `forwarded`, `via`, `x-forwarded-*`, `x-real-ip` | claim that somebody else asked; services trust them |
 //! | `x-http-method`, `x-http-method-override`, `x-method-override` | turn a GET into a DELETE at the service, past the methods declared and the dry run |
 //!
-//! **Values** of a request are visible ASCII, spaces and tabs. CR, LF and NUL split or cut a message, other control
-//! characters have no meaning, and what is not ASCII is read as Latin-1 by one service and as UTF-8 by
-//! the next.
+//! **Values** of a request are visible ASCII, spaces and tabs. CR, LF and NUL split or cut a
+//! message, other control characters have no meaning, and what is not ASCII is read as Latin-1 by
+//! one service and as UTF-8 by the next.
 //!
 //! **Answers**: names in lower case, in the order received, duplicates kept; byte *n* of a value
 //! becomes the character U+00*n*, so no byte is lost and none is misread.
@@ -205,7 +205,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_panics_and_what_is_accepted_is_sent_in_lower_case(name in prop_oneof![".*", "[!-~]{1,20}"]) {
+        fn no_name_panics_and_what_is_accepted_is_sent_in_lower_case(
+            name in prop_oneof![".*", "[!-~]{1,20}"],
+        ) {
             if let Ok(parsed) = parse_name(&name) {
                 prop_assert_eq!(parsed.as_str(), name.to_ascii_lowercase());
             }

@@ -1,8 +1,8 @@
 //! What a plugin may send, where to, and with which secrets: pure policy, apart from I/O.
 //!
-//! The crate opens no socket, reads no clock and no file, and holds no state but counters. Everything it
-//! takes from outside may be hostile: a plugin, a network, an answer. Strings are parsed into types that
-//! cannot hold what is refused, and each accepted text has one spelling.
+//! The crate opens no socket, reads no clock and no file, and holds no state but counters.
+//! Everything it takes from outside may be hostile: a plugin, a network, an answer. Strings are
+//! parsed into types that cannot hold what is refused, and each accepted text has one spelling.
 //!
 //! | module | decides |
 //! | --- | --- |
@@ -12,7 +12,7 @@
 //! | [`address`] | which addresses may be dialled |
 //! | [`method`], [`header`], [`part`], [`encode`] | what it may look like |
 //! | [`secret`], [`slots`], [`scrub`] | which secrets go where, and that they are seen nowhere else |
-//! | [`limits`], [`budget`], [`ratio`], [`retry_after`] | how much, and how soon again |
+//! | [`limits`], [`budget`], [`ratio`], [`retry_after`](mod@retry_after) | how much, and how soon again |
 //! | [`rule`], [`audit`] | what is written down |
 //!
 //! ```

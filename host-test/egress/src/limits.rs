@@ -1,11 +1,12 @@
 //! Limits: what one plugin may use of the machine and of the service.
 //!
-//! The defaults are the ceiling. An operator may lower any of them and raise none: [`Limits::lowered_by`]
-//! takes the smaller of two. Each constant says why it is what it is.
+//! The defaults are the ceiling. An operator may lower any of them and raise none:
+//! [`Limits::lowered_by`] takes the smaller of two. Each constant says why it is what it is.
 
 use std::time::Duration;
 
-/// Memory of one instance, all its memories summed: a page of 8 MiB and its records fit in a few times over.
+/// Memory of one instance, all its memories summed: a page of 8 MiB and its records fit in a few
+/// times over.
 pub const MEMORY_BYTES: u64 = 32 * MIB;
 /// Guest time between two `send`s: parsing the largest page takes well under a second.
 pub const GUEST_TIME: Duration = Duration::from_secs(10);
@@ -41,8 +42,9 @@ pub const RESPONSE_BODY_BYTES: u64 = 8 * MIB;
 pub const HEADERS: u64 = 64;
 /// Headers of one message, names and values together.
 pub const HEADER_BYTES: u64 = 32 * KIB;
-/// Decompressed bytes for each compressed one, past the first [`RATIO_FREE_BYTES`](crate::ratio::RATIO_FREE_BYTES):
-/// records of JSON reach 10 to 20, a bomb 1,000 and more.
+/// Decompressed bytes for each compressed one, past the first
+/// [`RATIO_FREE_BYTES`](crate::ratio::RATIO_FREE_BYTES): records of JSON reach 10 to 20, a bomb
+/// 1,000 and more.
 pub const COMPRESSION_RATIO: u64 = 100;
 /// Requests of one page.
 pub const REQUESTS_PER_PAGE: u64 = 32;

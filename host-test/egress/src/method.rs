@@ -7,8 +7,8 @@
 //! | `CONNECT`, `TRACE` | refused: one opens a tunnel, the other sends the request's headers back |
 //! | empty, `GET /`, `M-SEARCH` | refused: not letters |
 //!
-//! Which of them may be sent is the component's declaration; which of them a dry run lets through is
-//! [`Method::reads_only`].
+//! Which of them may be sent is the component's declaration; which of them a dry run lets through
+//! is [`Method::reads_only`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,10 @@ pub struct Method(String);
 
 /// The text is not a method that a plugin may use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not a method; write it in upper case, such as GET; CONNECT and TRACE are never sent", quote(.0))]
+#[error(
+    "{} is not a method; write it in upper case, such as GET; CONNECT and TRACE are never sent",
+    quote(.0)
+)]
 pub struct MethodError(String);
 
 impl Method {

@@ -9,8 +9,8 @@
 //! | `https://api.example.com/`, `…/v1`, `…?a=b` | refused: an origin has no path |
 //! | everything that [`RequestUrl`] refuses | refused: there is one parser |
 //!
-//! `FromStr` and `Display` are inverse to each other, so two origins are the same if and only if their
-//! texts are.
+//! `FromStr` and `Display` are inverse to each other, so two origins are the same if and only if
+//! their texts are.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -141,8 +141,8 @@ impl FromStr for Origin {
     }
 }
 
-/// Whether the text is labels of lower-case letters, digits and inner hyphens, joined by single dots, of
-/// which the last is no number: that would be an address.
+/// Whether the text is labels of lower-case letters, digits and inner hyphens, joined by single
+/// dots, of which the last is no number: that would be an address.
 pub(crate) fn is_host_name(text: &str) -> bool {
     let number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
     text.len() <= 253

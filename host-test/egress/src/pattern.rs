@@ -7,9 +7,10 @@
 //! | `https://*.example.com` | one label before `.example.com`: `a.example.com`; neither `example.com` nor `a.b.example.com` |
 //! | `https://192.0.2.1` | that address, where the operator grants it by name; a declaration alone never opens an address |
 //!
-//! Refused: `http` (only an operator can grant it, see [`Grant`](crate::Grant)), paths, user info, names of a
-//! single label (they are of the local network), `*` anywhere but as the whole first label, `*.com`
-//! (everyone's), and everything else that [`Origin`] refuses. An empty list matches nothing.
+//! Refused: `http` (only an operator can grant it, see [`Grant`](crate::Grant)), paths, user info,
+//! names of a single label (they are of the local network), `*` anywhere but as the whole first
+//! label, `*.com` (everyone's), and everything else that [`Origin`] refuses. An empty list matches
+//! nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -210,7 +211,10 @@ mod tests {
         }
 
         #[test]
-        fn a_pattern_matches_what_it_is_written_for(label in "[a-z0-9]{1,8}", other in "[a-z0-9.]{1,12}") {
+        fn a_pattern_matches_what_it_is_written_for(
+            label in "[a-z0-9]{1,8}",
+            other in "[a-z0-9.]{1,12}",
+        ) {
             let pattern: OriginPattern = "https://*.example.com".parse().expect("a pattern");
             let origin: Origin = format!("https://{label}.example.com").parse().expect("an origin");
             prop_assert!(pattern.matches(&origin));

@@ -1,7 +1,7 @@
 //! The permission to send one request, and its rendering: the last step before the bytes leave.
 //!
-//! A [`Permit`] is made by [`Policy::decide`](crate::Policy::decide) and by nothing else. It holds no secret.
-//! [`Permit::render`] puts the secrets in, once per attempt:
+//! A [`Permit`] is made by [`Policy::decide`](crate::Policy::decide) and by nothing else. It holds
+//! no secret. [`Permit::render`] puts the secrets in, once per attempt:
 //!
 //! | where | what a secret's value may hold | how it is written |
 //! | --- | --- | --- |
@@ -9,9 +9,9 @@
 //! | a header, in base64 | anything but control characters | in base64 |
 //! | a query parameter | anything but control characters | percent-encoded |
 //!
-//! An empty secret is refused everywhere. A header with a secret is marked sensitive, so that no HTTP library
-//! prints or indexes it, and its bytes are overwritten when the last copy of the handle is dropped, like those
-//! of the URL. A message about a secret never quotes it.
+//! An empty secret is refused everywhere. A header with a secret is marked sensitive, so that no
+//! HTTP library prints or indexes it, and its bytes are overwritten when the last copy of the
+//! handle is dropped, like those of the URL. A message about a secret never quotes it.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The decision about one request: pure, whole, and before anything is dialled or rendered.
 //!
-//! What is in force is what the component declares **and** what the operator grants. An empty policy
-//! denies everything, and nothing that a plugin passes in a request can widen it. [`Policy::decide`] asks in
-//! this order, and the first "no" is the answer:
+//! What is in force is what the component declares **and** what the operator grants. An empty
+//! policy denies everything, and nothing that a plugin passes in a request can widen it.
+//! [`Policy::decide`] asks in this order, and the first "no" is the answer:
 //!
 //! 1. the URL: one parser, one spelling, `https` ([`RequestUrl`])
 //! 2. the origin: declared ([`OriginPattern`]), and granted by name if it is an address
@@ -13,10 +13,12 @@
 //! 6. the sizes of the body and of the URL
 //! 7. the dry run: after all checks, everything but GET is withheld
 //!
-//! A header that carries credentials (`authorization`, and each header that a slot declares) must hold
-//! a secret: a plugin that could write its own would send the records of one account into another.
+//! A header that carries credentials (`authorization`, and each header that a slot declares) must
+//! hold a secret: a plugin that could write its own would send the records of one account into
+//! another.
 //!
-//! The answer is a [`Permit`], and there is no other way to make one; what is sent is rendered from it.
+//! The answer is a [`Permit`], and there is no other way to make one; what is sent is rendered from
+//! it.
 
 use std::collections::BTreeSet;
 

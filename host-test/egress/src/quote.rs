@@ -1,5 +1,5 @@
-//! How text from outside is quoted in a message: in quotation marks, escaped, cut at 120 characters, so
-//! that a plugin can neither forge a second line in a log nor fill it.
+//! How text from outside is quoted in a message: in quotation marks, escaped, cut at 120
+//! characters, so that a plugin can neither forge a second line in a log nor fill it.
 
 const LONGEST: usize = 120;
 

@@ -5,9 +5,9 @@
 //! | decompressed bytes beyond the cap | refused: the answer is too large |
 //! | decompressed bytes beyond [`RATIO_FREE_BYTES`] and beyond the ratio | refused: a bomb |
 //!
-//! The first [`RATIO_FREE_BYTES`] are free: a small answer may be a run of blanks and do no harm, and
-//! a decoder reads ahead in blocks. An answer that is not compressed has the ratio 1, and only the cap
-//! ends it. The guard holds no more memory for a bomb than for a page.
+//! The first [`RATIO_FREE_BYTES`] are free: a small answer may be a run of blanks and do no harm,
+//! and a decoder reads ahead in blocks. An answer that is not compressed has the ratio 1, and only
+//! the cap ends it. The guard holds no more memory for a bomb than for a page.
 
 use crate::limits::Limits;
 use crate::rule::Rule;

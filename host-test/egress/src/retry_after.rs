@@ -21,7 +21,8 @@ pub const LONGEST_BELIEVED: Duration = Duration::from_hours(24);
 
 /// How long to wait from `now`, by the value of the header; at most [`LONGEST_WAIT`].
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    // The standard library takes a sign before a number, the RFC does not: digits alone get that far.
+    // The standard library takes a sign before a number, the RFC does not: digits alone get that
+    // far.
     let wait = if value.bytes().all(|byte| byte.is_ascii_digit()) {
         Duration::from_secs(value.parse().ok()?)
     } else {

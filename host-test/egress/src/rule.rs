@@ -1,8 +1,8 @@
 //! The rules, each with the stable code that stands in the audit.
 //!
-//! One code per decision. A code never changes its meaning; a new decision gets a new code. An audit
-//! record of an attempt that went out carries the code that let it out, every other record the code
-//! that stopped it.
+//! One code per decision. A code never changes its meaning; a new decision gets a new code. An
+//! audit record of an attempt that went out carries the code that let it out, every other record
+//! the code that stopped it.
 
 use std::fmt;
 

@@ -1,23 +1,24 @@
 //! Scrubbing: no form of a secret leaves the host, and none reaches a plugin in an answer.
 //!
 //! Every byte that belongs to an occurrence of any [form](crate::Secret::forms) of any secret is
-//! replaced, each run of such bytes by one [`REDACTED`]; occurrences that overlap leave no rest behind.
-//! The replacement is valid inside of a JSON string, a header value, a URL and a line of a log. Data
-//! without an occurrence is borrowed, not copied.
+//! replaced, each run of such bytes by one [`REDACTED`]; occurrences that overlap leave no rest
+//! behind. The replacement is valid inside of a JSON string, a header value, a URL and a line of a
+//! log. Data without an occurrence is borrowed, not copied.
 //!
 //! | what | secrets replaced |
 //! | --- | --- |
 //! | answers: header values and bodies, before the plugin sees them | those of [`SHORTEST_IN_ANSWERS`] characters or more |
 //! | logs, errors, states, reports, records, traces: all that leaves the host | all |
 //!
-//! A shorter secret is not replaced in answers, since it would shred the records: a secret `1` occurs
-//! in every one of them.
+//! A shorter secret is not replaced in answers, since it would shred the records: a secret `1`
+//! occurs in every one of them.
 //!
-//! In the rare case that [`REDACTED`] and the text beside it could spell a secret (a secret `redacted`,
-//! or one that starts with `]`), another replacement is taken, so the promise holds for every secret:
-//! **after scrubbing, no form occurs**.
+//! In the rare case that [`REDACTED`] and the text beside it could spell a secret (a secret
+//! `redacted`, or one that starts with `]`), another replacement is taken, so the promise holds for
+//! every secret: **after scrubbing, no form occurs**.
 //!
-//! A scrubber holds the forms for as long as it lives, in an automaton that is not overwritten on drop.
+//! A scrubber holds the forms for as long as it lives, in an automaton that is not overwritten on
+//! drop.
 
 use std::borrow::Cow;
 
@@ -49,8 +50,8 @@ impl Scrubber {
         }
     }
 
-    /// An answer's body or header value without secrets of eight characters or more, and how many runs
-    /// were replaced.
+    /// An answer's body or header value without secrets of eight characters or more, and how many
+    /// runs were replaced.
     pub fn scrub_answer<'a>(&self, data: &'a [u8]) -> (Cow<'a, [u8]>, usize) {
         scrub(self.answers.as_ref(), data)
     }
@@ -283,18 +284,21 @@ mod tests {
         }
 
         #[test]
-        fn data_without_a_secret_is_borrowed_unchanged(data in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn data_without_a_secret_is_borrowed_unchanged(
+            data in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
             let scrubber = scrubber(&[CANARY]);
             for (clean, count) in [scrubber.scrub(&data), scrubber.scrub_answer(&data)] {
                 prop_assert_eq!(count, 0);
-                let borrowed = matches!(clean, Cow::Borrowed(found) if std::ptr::eq(found, data.as_slice()));
-                prop_assert!(borrowed);
+                let Cow::Borrowed(clean) = clean else { panic!("copied") };
+                prop_assert!(std::ptr::eq(clean, data.as_slice()));
             }
         }
 
         #[test]
         fn what_surrounds_a_secret_stays(before in "[^canry]{0,20}", after in "[^canry]{0,20}") {
-            check(&[CANARY], &format!("{before}{CANARY}{after}"), &format!("{before}[redacted]{after}"), 1);
+            let expected = format!("{before}[redacted]{after}");
+            check(&[CANARY], &format!("{before}{CANARY}{after}"), &expected, 1);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A secret, and every form in which it may show itself.
 //!
-//! A [`Secret`] has no `Display` and no `Serialize`, its `Debug` prints nothing of it, and its bytes are
-//! overwritten when it is dropped. [`Secret::expose`] is the one way to the value, so a search for that
-//! word finds every place that has it. A [`Fingerprint`] tells two secrets apart without either.
+//! A [`Secret`] has no `Display` and no `Serialize`, its `Debug` prints nothing of it, and its
+//! bytes are overwritten when it is dropped. [`Secret::expose`] is the one way to the value, so a
+//! search for that word finds every place that has it. A [`Fingerprint`] tells two secrets apart
+//! without either.
 //!
-//! [`Secret::forms`] is the list that the scrubber replaces and that the tests with a canary token look
-//! for:
+//! [`Secret::forms`] is the list that the scrubber replaces and that the tests with a canary token
+//! look for:
 //!
 //! | form | of `a/b` |
 //! | --- | --- |
@@ -78,8 +79,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// 32 bits of a digest of a secret, as eight hexadecimal digits: enough to see that a secret changed,
-/// too little to find it by.
+/// 32 bits of a digest of a secret, as eight hexadecimal digits: enough to see that a secret
+/// changed, too little to find it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 4]);
 

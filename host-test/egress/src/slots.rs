@@ -1,9 +1,10 @@
 //! Slots: which secrets a component uses, and the only places where each may go.
 //!
-//! A slot names the headers, the query parameters and the origins of its secret. Each list is closed, and
-//! an empty one is "nowhere". Header names are compared in any case; query names exactly as written.
-//! A secret goes to an origin by its **declared** name: where the operator sends that origin is the
-//! operator's business, and no reason to send the secret of one service to another.
+//! A slot names the headers, the query parameters and the origins of its secret. Each list is
+//! closed, and an empty one is "nowhere". Header names are compared in any case; query names
+//! exactly as written. A secret goes to an origin by its **declared** name: where the operator
+//! sends that origin is the operator's business, and no reason to send the secret of one service to
+//! another.
 
 use std::collections::{BTreeMap, BTreeSet};
 

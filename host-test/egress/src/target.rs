@@ -1,9 +1,9 @@
 //! The URL of a request: one parser, and what was parsed is what is sent.
 //!
-//! URL parsers repair what they read: they drop tabs, turn `\` into `/`, read `0x7f.1` as an address,
-//! resolve `/../`. Every repair is a second reading, and a policy that judged one reading while the
-//! client sends another is no policy. So a URL is accepted if and only if the parser has nothing to
-//! repair: its own text of what it parsed equals the text given.
+//! URL parsers repair what they read: they drop tabs, turn `\` into `/`, read `0x7f.1` as an
+//! address, resolve `/../`. Every repair is a second reading, and a policy that judged one reading
+//! while the client sends another is no policy. So a URL is accepted if and only if the parser has
+//! nothing to repair: its own text of what it parsed equals the text given.
 //!
 //! | text | |
 //! | --- | --- |
@@ -149,7 +149,7 @@ enum UrlErrorKind {
     #[error("has a fragment, which is never sent; leave it out")]
     Fragment,
     #[error(
-        "has no valid host and port; write the host in lower case, punycode and without a trailing dot"
+        "has no valid host and port; write the host in lower case and punycode, no dot at its end"
     )]
     Host,
     #[error("has no host")]

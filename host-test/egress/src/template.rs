@@ -6,10 +6,10 @@
 //! | `https://{account}.example.com` | `acme` | `https://acme.example.com` |
 //! | `https://{host}` | `crm.acme.example` | `https://crm.acme.example` |
 //!
-//! A value takes the place of one label, or of the whole host where the placeholder is the whole host.
-//! It must then be one valid label, or one valid host name; so it cannot hold `*`, `/`, `@`, `:`, `%` or
-//! a dot that would move the origin elsewhere. Two labels at least follow a placeholder that is not the
-//! whole host.
+//! A value takes the place of one label, or of the whole host where the placeholder is the whole
+//! host. It must then be one valid label, or one valid host name; so it cannot hold `*`, `/`, `@`,
+//! `:`, `%` or a dot that would move the origin elsewhere. Two labels at least follow a placeholder
+//! that is not the whole host.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,7 +151,8 @@ enum Piece<'a> {
     Text(&'a str),
 }
 
-/// Splits at complete placeholders; a brace without its partner stays text, which no origin can hold.
+/// Splits at complete placeholders; a brace without its partner stays text, which no origin can
+/// hold.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
