@@ -62,3 +62,96 @@ pub mod destination {
         Batch, Effect, Operation, Outcome, Receipt, Rejection, Target, WriteReport,
     };
 }
+
+#[cfg(target_arch = "wasm32")]
+mod component {
+    //! The exports: each hands its arguments to the module of the same name.
+
+    use super::generated::data_connector::plugin::http;
+    use super::generated::exports::data_connector::plugin::{
+        credentials, description, destination, source, types,
+    };
+    use crate::transport::Transport;
+
+    struct Component;
+
+    /// Sends through the host.
+    struct Host;
+
+    impl Transport for Host {
+        fn send(&self, request: &http::Request) -> Result<http::Response, http::HttpError> {
+            http::send(request)
+        }
+    }
+
+    impl types::Guest for Component {}
+
+    impl description::Guest for Component {
+        fn describe() -> description::Descriptor {
+            crate::description::describe()
+        }
+    }
+
+    impl credentials::Guest for Component {
+        fn schema() -> String {
+            crate::credentials::schema().to_owned()
+        }
+
+        fn validate(settings: types::Settings) -> Vec<types::Problem> {
+            crate::credentials::validate(&settings)
+        }
+
+        fn authorize(
+            settings: types::Settings,
+        ) -> Result<credentials::Authorization, types::Failure> {
+            crate::credentials::authorize(&settings)
+        }
+
+        fn check(settings: types::Settings) -> Result<credentials::CheckReport, types::Failure> {
+            crate::credentials::check(&Host, &settings)
+        }
+    }
+
+    impl source::Guest for Component {
+        fn streams(settings: types::Settings) -> Result<Vec<source::StreamInfo>, types::Failure> {
+            crate::source::streams(&settings)
+        }
+
+        fn validate(
+            settings: types::Settings,
+            stream_name: String,
+            options: String,
+        ) -> Vec<types::Problem> {
+            crate::source::validate(&settings, &stream_name, &options)
+        }
+
+        fn read(request: source::ReadRequest) -> Result<source::Page, types::Failure> {
+            crate::source::read(&Host, &request)
+        }
+    }
+
+    impl destination::Guest for Component {
+        fn targets(settings: types::Settings) -> Result<Vec<destination::Target>, types::Failure> {
+            crate::destination::targets(&settings)
+        }
+
+        fn validate(
+            settings: types::Settings,
+            target_name: String,
+            operation_name: String,
+            options: String,
+        ) -> Vec<types::Problem> {
+            crate::destination::validate(&settings, &target_name, &operation_name, &options)
+        }
+
+        fn write(batch: destination::Batch) -> destination::WriteReport {
+            crate::destination::write(&Host, &batch)
+        }
+
+        fn settle(batch: destination::Batch) -> destination::WriteReport {
+            crate::destination::settle(&Host, &batch)
+        }
+    }
+
+    super::generated::export!(Component with_types_in super::generated);
+}

@@ -29,6 +29,12 @@ impl Cancel {
         self.wait(until.saturating_duration_since(Instant::now()))
     }
 
+    /// Waits until it is turned.
+    pub fn wait_for_ever(&self) {
+        let turned = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.1.wait_while(turned, |turned| !*turned));
+    }
+
     /// Waits for `duration`, or until it is turned. Whether it is turned.
     pub fn wait(&self, duration: Duration) -> bool {
         let turned = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
