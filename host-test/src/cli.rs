@@ -51,6 +51,9 @@ pub struct Globals {
     /// The folder of saved credentials [default: the platform's data folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Keep the key of a new store in a file in this folder [default: the system's keyring, else ~/.config/connector-keys]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub key_dir: Option<PathBuf>,
     /// Most requests per second; 5 is kind to a real account [default: no limit but what the service asks for]
     #[arg(long, global = true, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
@@ -72,6 +75,8 @@ pub struct Globals {
 enum Command {
     Demo(commands::demo::Demo),
     Inspect(commands::inspect::Inspect),
+    Credential(commands::credential::Credential),
+    Flow(commands::flow::Flow),
     Headers(commands::headers::Headers),
     Check(commands::check::Check),
     Streams(commands::streams::Streams),
@@ -97,6 +102,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),
+        Command::Credential(command) => command.run(&context),
+        Command::Flow(command) => command.run(&context),
         Command::Headers(command) => command.run(&context),
         Command::Check(command) => command.run(&context),
         Command::Streams(command) => command.run(&context),

@@ -1,8 +1,10 @@
 //! One file a command.
 
 pub mod check;
+pub mod credential;
 pub mod demo;
 pub mod emulator;
+pub mod flow;
 pub mod headers;
 pub mod inspect;
 pub mod read;

@@ -1,9 +1,10 @@
 //! All that is printed, scrubbed of secrets: reports on standard output, progress and errors on standard error.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use connector_egress::Scrubber;
+use connector_egress::{Fingerprint, Scrubber, Secret, Secrets};
 use serde_json::Value;
 
 use crate::error::CliError;
@@ -12,13 +13,20 @@ use crate::error::CliError;
 #[derive(Clone, Default)]
 pub struct Console {
     json: bool,
-    scrubber: Arc<OnceLock<Scrubber>>,
+    hidden: Arc<RwLock<Hidden>>,
+}
+
+/// The secrets that are never printed.
+#[derive(Default)]
+struct Hidden {
+    known: BTreeSet<Fingerprint>,
+    scrubbers: Vec<Scrubber>,
 }
 
 impl Console {
     /// `json`: reports and errors for machines.
     pub fn new(json: bool) -> Self {
-        Console { json, scrubber: Arc::default() }
+        Console { json, hidden: Arc::default() }
     }
 
     /// Whether reports are for machines.
@@ -26,18 +34,29 @@ impl Console {
         self.json
     }
 
-    /// From now on nothing that this scrubber finds is printed. Only the first one counts.
-    pub fn hide(&self, scrubber: &Scrubber) {
-        // A command has one credential; a second scrubber would be for the same one.
-        let _ = self.scrubber.set(scrubber.clone());
+    /// From now on nothing of these secrets is printed, in any form.
+    pub fn hide_secrets(&self, secrets: &Secrets) {
+        for (_, secret) in secrets.iter() {
+            self.hide_secret(secret);
+        }
+    }
+
+    /// From now on nothing of this secret is printed, in any form.
+    pub fn hide_secret(&self, secret: &Secret) {
+        let mut hidden = self.hidden.write().unwrap_or_else(PoisonError::into_inner);
+        if hidden.known.insert(secret.fingerprint()) {
+            hidden.scrubbers.push(Scrubber::new([secret]));
+        }
     }
 
     /// A text without secrets.
     pub fn scrub(&self, text: &str) -> String {
-        match self.scrubber.get() {
-            Some(scrubber) => scrubber.scrub_str(text).0.into_owned(),
-            None => text.to_owned(),
-        }
+        let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
+        let scrub = |text: String, scrubber: &Scrubber| match scrubber.scrub_str(&text) {
+            (std::borrow::Cow::Owned(clean), _) => clean,
+            (std::borrow::Cow::Borrowed(_), _) => text,
+        };
+        hidden.scrubbers.iter().fold(text.to_owned(), scrub)
     }
 
     /// Prints a report: the value for machines, the text for people.

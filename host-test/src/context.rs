@@ -20,6 +20,7 @@ use crate::cli::Globals;
 use crate::console::Console;
 use crate::error::{CliError, Exit};
 use crate::form::Form;
+use crate::saved::{ensure_connector, open_account, open_store};
 use crate::signals::Signals;
 
 /// What every command works with.
@@ -70,13 +71,29 @@ impl Context {
     /// The settings and secrets that the arguments and the environment name, checked against the plugin's form.
     pub fn account(&self, plugin: &Plugin) -> Result<Account, CliError> {
         let descriptor = plugin.describe()?;
-        let form = Form::parse(&plugin.schema()?)
-            .map_err(|error| CliError::new(Exit::Plugin, "form", error.to_string()))?;
+        let form = self.form(plugin)?;
         let values = self.values(&form)?;
+        if let Some(name) = &self.globals.credential {
+            let mut store = open_store(&self.globals)?;
+            let record = store.credential(name)?;
+            ensure_connector(&record, &descriptor)?;
+            let mut account = open_account(&mut store, &record)?;
+            account.values.extend(values);
+            self.console.hide_secrets(&account.secrets);
+            check_account(plugin, &form, &account)?;
+            return Ok(account);
+        }
         let secrets = secrets_of_environment(&descriptor, &form);
         let account = Account { id: unsaved_id(&secrets), values, secrets };
+        self.console.hide_secrets(&account.secrets);
         check_account(plugin, &form, &account)?;
         Ok(account)
+    }
+
+    /// The form of the plugin's credential.
+    pub fn form(&self, plugin: &Plugin) -> Result<Form, CliError> {
+        Form::parse(&plugin.schema()?)
+            .map_err(|error| CliError::new(Exit::Plugin, "form", error.to_string()))
     }
 
     /// Opens a connection for an account.
@@ -86,13 +103,14 @@ impl Context {
         account: Account,
         dry_run: Option<Arc<dyn Audit>>,
     ) -> Result<Connection, CliError> {
+        self.console.hide_secrets(&account.secrets);
         let withheld = dry_run.is_some();
         let audit: Arc<dyn Audit> = match (&self.globals.audit, dry_run) {
             (Some(path), inner) => Arc::new(FileAudit::open(path, inner)?),
             (None, Some(inner)) => inner,
             (None, None) => Arc::new(NoAudit),
         };
-        let connection = Connection::open(
+        Ok(Connection::open(
             plugin,
             ConnectionConfig {
                 settings: Value::Object(account.values).to_string(),
@@ -105,12 +123,11 @@ impl Context {
                 audit,
                 cancel: self.cancel.clone(),
             },
-        )?;
-        self.console.hide(connection.scrubber());
-        Ok(connection)
+        )?)
     }
 
-    fn values(&self, form: &Form) -> Result<Map<String, Value>, CliError> {
+    /// The settings that the arguments name.
+    pub fn values(&self, form: &Form) -> Result<Map<String, Value>, CliError> {
         let mut values = match &self.globals.settings {
             None => Map::new(),
             Some(path) => {

@@ -10,20 +10,29 @@
 //! | [`context`] | from arguments to a plugin and a connection |
 //! | [`console`] | all that is printed, scrubbed of secrets |
 //! | [`error`] | one line and an exit code for every mistake |
+//! | [`finding`] | what a check of a credential found |
 //! | [`form`] | a form as its JSON Schema describes it, and what is wrong with an answer to it |
+//! | [`markdown`], [`words`] | texts of the form |
 //! | [`output`], [`state_file`] | where records and states go, so that a killed run loses nothing |
 //! | [`progress`] | what a person sees while it runs |
+//! | [`prompt`] | questions at a terminal |
+//! | [`saved`] | the store of credentials, and a record opened to an account |
 
 pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod context;
 pub mod error;
+pub mod finding;
 pub mod form;
+pub mod markdown;
 pub mod output;
 pub mod progress;
+pub mod prompt;
+pub mod saved;
 mod signals;
 pub mod state_file;
+pub mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

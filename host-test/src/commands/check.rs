@@ -2,12 +2,12 @@
 
 use clap::Args;
 use connector_engine::CallError;
-use connector_engine::bindings::types::Action;
-use serde_json::{Value, json};
 
+use crate::commands::credential::check_saved;
 use crate::console::{Colour, paint};
 use crate::context::Context;
-use crate::error::{CliError, Exit, exit_of};
+use crate::error::{CliError, Exit};
+use crate::finding::Finding;
 
 /// Try the credential: works, refused, or not reached
 #[derive(Debug, Args)]
@@ -19,44 +19,25 @@ pub struct Check {}
 impl Check {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        // Settings of this run alone are tried, and nothing is remembered of them.
+        if let Some(name) =
+            context.globals.credential.as_ref().filter(|_| context.globals.set.is_empty())
+        {
+            return check_saved(context, name, false);
+        }
         let plugin = context.plugin()?;
         let account = context.account(&plugin)?;
         let connection = context.connect(&plugin, account, None)?;
-        match connection.check() {
-            Ok(report) => {
-                let notices: Vec<_> =
-                    report.notices.iter().map(|notice| notice.message.clone()).collect();
-                let value = json!({
-                    "status": "works", "message": report.message, "account": report.account,
-                    "notices": notices,
-                });
-                let text = format!("{} {}", paint("works:", Colour::Green), report.message);
-                context.console.report(&value, &text);
-                Ok(Exit::Done)
-            }
-            Err(CallError::Failure(failure)) if context.console.json() => {
-                let patch: Value = failure
-                    .patch
-                    .as_deref()
-                    .and_then(|patch| serde_json::from_str(patch).ok())
-                    .unwrap_or_default();
-                let value = json!({
-                    "status": status(failure.action), "code": failure.code,
-                    "message": failure.message, "remedy": failure.remedy, "patch": patch,
-                });
-                context.console.report(&value, "");
-                Ok(exit_of(failure.action))
-            }
-            Err(error) => Err(error.into()),
+        let answer = connection.check();
+        if let (Err(CallError::Failure(failure)), false) = (&answer, context.console.json()) {
+            return Err(failure.clone().into());
         }
-    }
-}
-
-/// The answer that an action of a failed check stands for.
-pub fn status(action: Action) -> &'static str {
-    match action {
-        Action::FixSettings | Action::Reauthorize => "refused",
-        Action::RetryLater => "unreachable",
-        Action::StartOver | Action::Stop => "unknown",
+        if let Err(CallError::Plugin(error)) = answer {
+            return Err(error.into());
+        }
+        let finding = Finding::new(answer, connection.scrubber());
+        let text = format!("{} {}", paint("works:", Colour::Green), finding.message);
+        context.console.report(&finding.to_json(), &text);
+        Ok(finding.exit)
     }
 }

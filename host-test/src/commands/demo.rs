@@ -66,6 +66,7 @@ impl Demo {
         let form = Form::parse(&plugin.schema()?)
             .map_err(|error| CliError::new(Exit::Plugin, "form", error.to_string()))?;
         let account = account(&form, &emulator);
+        console.hide_secrets(&account.secrets);
         check_account(&plugin, &form, &account)?;
         console.out("   Credential Name         Demo");
         console.out("   Credential Description  The emulated account of this demo");
@@ -101,7 +102,6 @@ impl Demo {
                 cancel: context.cancel.clone(),
             },
         )?;
-        console.hide(connection.scrubber());
 
         step(4, "The check");
         let report = connection.check()?;
