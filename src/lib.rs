@@ -20,8 +20,10 @@ pub mod api;
 pub mod bindings;
 pub mod credentials;
 pub mod description;
+pub mod destination;
 pub mod failure;
 pub mod settings;
+pub mod source;
 pub mod transport;
 
 pub use transport::Transport;

@@ -168,6 +168,11 @@ impl Emulator {
         self.shared.lock().requests.kept().to_vec()
     }
 
+    /// Waits until [`requests`](Self::requests) has so many, for as long as `time` at the most. Whether it has.
+    pub fn wait_for_requests(&self, count: usize, time: Duration) -> bool {
+        self.shared.wait_for_requests(count, time)
+    }
+
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
         self.shared.lock().requests.forget();

@@ -80,6 +80,7 @@ impl Routers {
             let request = logged(&parts, &body, &sent, &state.token, fault_name);
             (state.requests.push(request), fault, state.switches.latency_ms, state.token.clone())
         };
+        self.shared.tell();
         if latency > 0 {
             tokio::time::sleep(Duration::from_millis(latency)).await;
         }

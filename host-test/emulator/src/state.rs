@@ -1,6 +1,7 @@
 //! What the server's requests, the admin surface and the handle share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +77,16 @@ pub(crate) struct State {
 
 /// The state, for all threads.
 #[derive(Debug)]
-pub(crate) struct Shared(Mutex<State>);
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// A request came.
+    came: Condvar,
+}
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let seed = config.data.seed;
-        Self(Mutex::new(State {
+        let state = Mutex::new(State {
             store: Store::new(&config),
             knowledge: Knowledge::new(&config),
             token: config.token,
@@ -90,11 +95,27 @@ impl Shared {
             faults: Faults::new(seed, config.faults),
             requests: Requests::default(),
             list_answers: 0,
-        }))
+        });
+        Self { state, came: Condvar::new() }
     }
 
     /// The state, also after a panic in another thread: a test then still reads what was sent.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a request came.
+    pub(crate) fn tell(&self) {
+        self.came.notify_all();
+    }
+
+    /// Waits until so many requests are kept, for as long as `time` at the most. Whether they are.
+    pub(crate) fn wait_for_requests(&self, count: usize, time: Duration) -> bool {
+        let few = |state: &mut State| state.requests.kept().len() < count;
+        let (state, _) = self
+            .came
+            .wait_timeout_while(self.lock(), time, few)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.requests.kept().len() >= count
     }
 }

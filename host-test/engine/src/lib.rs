@@ -9,6 +9,7 @@
 //! | [`Plugin`] | calls without a network; [`connection`]: those with one |
 //! | [`http`] | the capability; [`audit`]: what is written down of it; [`pacer`]: when it may be used |
 //! | [`read`], [`retry`], [`state`] | the loop that reads streams, and what survives between runs |
+//! | [`write`] | the loop that writes records, and its journal |
 //! | [`bindings`] | the contract's types |
 //!
 //! Use this when you want to run connectors of this contract in a process of your own. Nothing here prints, reads the
@@ -31,6 +32,7 @@ pub mod read;
 pub mod retry;
 pub mod runtime;
 pub mod state;
+pub mod write;
 
 pub use artifact::Artifact;
 pub use cancel::Cancel;

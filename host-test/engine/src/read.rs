@@ -12,7 +12,7 @@ use crate::bindings::source::{BadRecord, Page, Progress, ReadRequest, StreamInfo
 use crate::bindings::types::{Action, Failure, Limits, Notice};
 use crate::connection::{Connection, StreamSender};
 use crate::error::{CallError, PluginError};
-use crate::retry::RetryPolicy;
+use crate::retry::{self, RetryPolicy};
 use crate::state::RunMode;
 
 /// A stream to read.
@@ -215,7 +215,7 @@ pub fn read_stream<S: PageSink>(
 }
 
 /// What a call is asked to aim at.
-fn call_limits(connection: &Connection) -> Limits {
+pub(crate) fn call_limits(connection: &Connection) -> Limits {
     const RECORDS: u32 = 1000;
     const BYTES: u32 = 2 << 20;
     let requests = u32::try_from(connection.limits().requests_per_page).unwrap_or(u32::MAX);
@@ -332,18 +332,7 @@ impl<S: PageSink> Reader<'_, S> {
         let until = self.connection.pacer().blocked_until()?;
         let wait = until.saturating_duration_since(Instant::now());
         if self.config.retry.deadline.is_some_and(|deadline| until >= deadline) {
-            let message = "The service asks to be left alone for longer than the run may take.";
-            let failure = Failure {
-                action: Action::RetryLater,
-                code: "rate-limited".into(),
-                message: message.into(),
-                remedy: None,
-                field: None,
-                patch: None,
-                retry_after_ms: u64::try_from(wait.as_millis()).ok(),
-                upstream: None,
-            };
-            return Some(End::Stopped(failure));
+            return Some(End::Stopped(retry::left_alone(wait)));
         }
         self.wait(wait, "the service asks to be left alone")
     }
@@ -417,7 +406,7 @@ impl Drop for Opener<'_> {
     }
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

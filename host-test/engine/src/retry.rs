@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
+use crate::bindings::types::{Action, Failure};
+
 /// How long to keep trying.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -43,6 +45,20 @@ impl RetryPolicy {
             Some(deadline) if now + wait >= deadline => None,
             _ => Some(wait),
         }
+    }
+}
+
+/// What a run ends with that may not take as long as the service wants to be left alone.
+pub(crate) fn left_alone(wait: Duration) -> Failure {
+    Failure {
+        action: Action::RetryLater,
+        code: "rate-limited".into(),
+        message: "The service asks to be left alone for longer than the run may take.".into(),
+        remedy: None,
+        field: None,
+        patch: None,
+        retry_after_ms: u64::try_from(wait.as_millis()).ok(),
+        upstream: None,
     }
 }
 

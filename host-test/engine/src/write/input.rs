@@ -14,7 +14,7 @@ use super::rejects::{self, Taken};
 /// Longest line that can be a record, in bytes: as much as a request may carry.
 pub const LINE_BYTES: usize = 1 << 20;
 /// Bytes of records at which a window ends, however few they are.
-const WINDOW_BYTES: usize = 1 << 20;
+const WINDOW_BYTES: usize = 1 << 19;
 /// Of a line that is no record so much is kept.
 const EXCERPT_BYTES: usize = 4096;
 
@@ -182,8 +182,7 @@ fn fill<R: BufRead>(input: &mut R) -> std::io::Result<&[u8]> {
 /// What a line holds; none if it is blank.
 fn content(line: Vec<u8>, length: u64, action: &str) -> Option<Content> {
     if line.len() > LINE_BYTES {
-        let message =
-            format!("This line has {length} bytes; a record has at most {LINE_BYTES}.");
+        let message = format!("This line has {length} bytes; a record has at most {LINE_BYTES}.");
         return Some(bad(&line, Fault::new("line-too-long", message)));
     }
     let text = match String::from_utf8(line) {
@@ -218,9 +217,10 @@ fn check_object(text: &str) -> Result<(), Fault> {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(_) if text.starts_with('{') => Ok(()),
         Ok(_) => Err(Fault::new("not-an-object", "This line is JSON, but no object.")),
-        Err(error) => {
-            Err(Fault::new("not-json", format!("This line is not JSON: {}.", without_place(&error))))
-        }
+        Err(error) => Err(Fault::new(
+            "not-json",
+            format!("This line is not JSON: {}.", without_place(&error)),
+        )),
     }
 }
 
@@ -274,12 +274,10 @@ mod tests {
         check(b"\n \r\n", &[]);
         check(b"{\"a\":1}\r\n\n{\"a\":2}", &[(1, "ok"), (3, "ok")]);
         check(b"\xef\xbb\xbf{}\n", &[(1, "ok")]);
-        check(b"[]\n7\nnull\n{\"a\":", &[
-            (1, "not-an-object"),
-            (2, "not-an-object"),
-            (3, "not-an-object"),
-            (4, "not-json"),
-        ]);
+        check(
+            b"[]\n7\nnull\n{\"a\":",
+            &[(1, "not-an-object"), (2, "not-an-object"), (3, "not-an-object"), (4, "not-json")],
+        );
         check(b"{\"a\":\"\xff\"}\n{}\n", &[(1, "not-utf-8"), (2, "ok")]);
         check(b"{} {}\n{}", &[(1, "not-json"), (2, "ok")]);
     }

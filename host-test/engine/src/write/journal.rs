@@ -265,23 +265,17 @@ pub enum JournalError {
 }
 
 /// Replays a journal. None if not even its header is whole: nothing was sent then.
-pub fn replay(
-    text: &[u8],
-    owner: &WriteOwner,
-) -> Result<Option<(Header, Progress)>, JournalError> {
+pub fn replay(text: &[u8], owner: &WriteOwner) -> Result<Option<(Header, Progress)>, JournalError> {
     let mut header = None;
     let mut progress = Progress::default();
     for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
         let Some(content) = line.strip_suffix(b"\n") else { break };
-        let damaged =
-            |reason: String| JournalError::Damaged { line: number, reason };
-        let content =
-            std::str::from_utf8(content).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |reason: String| JournalError::Damaged { line: number, reason };
+        let content = std::str::from_utf8(content).map_err(|error| damaged(error.to_string()))?;
         if header.is_none() {
             header = Some(open(content, owner, damaged)?);
         } else {
-            let entry =
-                Entry::parse(content).map_err(|error| damaged(error.to_string()))?;
+            let entry = Entry::parse(content).map_err(|error| damaged(error.to_string()))?;
             progress.apply(entry).map_err(|reason| damaged(reason.into()))?;
         }
         progress.length += line.len() as u64;
@@ -313,14 +307,13 @@ fn open(
         ("credential", &found.credential, &owner.credential),
         ("set of options", &found.options, &owner.options),
     ];
-    match pairs.into_iter().find(|(_, found, expected)| found != expected) {
-        Some((what, found, expected)) => Err(JournalError::Foreign {
-            what,
-            found: found.clone(),
-            expected: expected.clone(),
-        }),
-        None => Ok(header),
+    for (what, found, expected) in pairs {
+        if found != expected {
+            let (found, expected) = (found.clone(), expected.clone());
+            return Err(JournalError::Foreign { what, found, expected });
+        }
     }
+    Ok(header)
 }
 
 impl Progress {
@@ -338,6 +331,7 @@ impl Progress {
             }
             Entry::Sending { lines, repeated, .. } => {
                 let open = self.open.as_mut().ok_or(NO_WINDOW)?;
+                open.check(&lines)?;
                 for line in lines.into_iter().flat_map(Lines::iter) {
                     if open.outcomes.contains_key(&line) {
                         return Err("a record is sent that has its outcome");
@@ -350,6 +344,7 @@ impl Progress {
             Entry::Outcomes(outcomes) => {
                 let open = self.open.as_mut().ok_or(NO_WINDOW)?;
                 for LinesOutcome { lines, outcome } in outcomes {
+                    open.check(&[lines])?;
                     for line in lines.iter() {
                         open.in_flight.remove(&line);
                         if outcome != RecordOutcome::Deferred
@@ -389,8 +384,147 @@ impl Progress {
     }
 }
 
+impl OpenWindow {
+    /// Refuses runs of lines that no window of its size holds.
+    fn check(&self, runs: &[Lines]) -> Result<(), &'static str> {
+        let fits = |run: &Lines| run.1.checked_sub(run.0).is_some_and(|more| more < self.records);
+        if runs.iter().all(fits) { Ok(()) } else { Err("it speaks of lines beyond its window") }
+    }
+}
+
 // The signature is serde's.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner() -> WriteOwner {
+        WriteOwner {
+            connector: "customerly".into(),
+            contract: CONTRACT.into(),
+            target: "users".into(),
+            operation: "upsert".into(),
+            options: "00".into(),
+            credential: "c1".into(),
+        }
+    }
+
+    fn header() -> String {
+        Header::new("r1".into(), owner()).to_line()
+    }
+
+    fn accepted() -> RecordOutcome {
+        RecordOutcome::Accepted { effect: "created".into(), answer: None }
+    }
+
+    fn entries() -> Vec<Entry> {
+        let end = Position { byte: 30, line: 3, sha256: "ab".into() };
+        let outcomes = [(1, accepted()), (2, accepted()), (3, RecordOutcome::Deferred)];
+        let last = [(3, RecordOutcome::Superseded { by: 9 })];
+        let files = BTreeMap::from([("rejects".to_owned(), 7)]);
+        vec![
+            Entry::Window { from: 1, records: 3, end },
+            Entry::Sending { batch: "b".into(), lines: vec![Lines(1, 3)], repeated: 0 },
+            Entry::Outcomes(LinesOutcome::of(outcomes.iter().map(|(line, o)| (*line, o)))),
+            Entry::Sending { batch: "c".into(), lines: vec![Lines(3, 3)], repeated: 1 },
+            Entry::Outcomes(LinesOutcome::of(last.iter().map(|(line, o)| (*line, o)))),
+            Entry::Kept { files, closed: true },
+            Entry::Ended,
+        ]
+    }
+
+    #[test]
+    fn a_journal_is_lines_that_a_person_can_read() {
+        let lines: String = entries().iter().map(Entry::to_line).collect();
+        assert_eq!(
+            lines,
+            concat!(
+                r#"{"window":{"from":1,"records":3,"end":{"byte":30,"line":3,"sha256":"ab"}}}"#,
+                "\n",
+                r#"{"sending":{"batch":"b","lines":[[1,3]]}}"#,
+                "\n",
+                r#"{"outcomes":[{"lines":[1,2],"outcome":"accepted","effect":"created"},"#,
+                r#"{"lines":[3,3],"outcome":"deferred"}]}"#,
+                "\n",
+                r#"{"sending":{"batch":"c","lines":[[3,3]],"repeated":1}}"#,
+                "\n",
+                r#"{"outcomes":[{"lines":[3,3],"outcome":"superseded","by":9}]}"#,
+                "\n",
+                r#"{"kept":{"files":{"rejects":7},"closed":true}}"#,
+                "\n",
+                r#"{"ended":true}"#,
+                "\n",
+            )
+        );
+    }
+
+    #[test]
+    fn a_journal_replays_to_what_was_done_and_what_was_in_flight() {
+        let lines: Vec<_> = entries().iter().map(Entry::to_line).collect();
+        let at = |count: usize| {
+            let text = format!("{}{}", header(), lines[..count].concat());
+            replay(text.as_bytes(), &owner()).expect("it is whole").expect("it has a header").1
+        };
+        let open = at(2).open.expect("a window is open");
+        assert_eq!(open.in_flight, BTreeSet::from([1, 2, 3]));
+        let open = at(3).open.expect("a window is open");
+        assert_eq!((open.in_flight.len(), open.outcomes.len()), (0, 2));
+        let done = at(7);
+        assert!(done.ended && done.open.is_none());
+        assert_eq!((done.done.byte, done.files["rejects"]), (30, 7));
+        let totals = done.totals;
+        assert_eq!((totals.records, totals.accepted, totals.superseded), (3, 2, 1));
+        assert_eq!((totals.repeated, totals.batches), (1, 2));
+    }
+
+    #[test]
+    fn a_journal_cut_off_at_any_byte_is_the_journal_up_to_its_last_whole_line() {
+        let lines: String = entries().iter().map(Entry::to_line).collect();
+        let text = format!("{}{lines}", header());
+        for cut in 0..text.len() {
+            let whole = text[..cut].rfind('\n').map_or(0, |at| at + 1);
+            let replayed = replay(&text.as_bytes()[..cut], &owner()).expect("only its end is lost");
+            let length = replayed.map_or(0, |(_, progress)| progress.length);
+            assert_eq!(length, whole as u64, "{cut}");
+        }
+    }
+
+    fn check(text: &str, expected: &str) {
+        let error = replay(text.as_bytes(), &owner()).expect_err("it must be refused");
+        assert!(error.to_string().contains(expected), "{error} instead of {expected}");
+    }
+
+    #[test]
+    fn a_foreign_or_damaged_journal_is_refused_by_name() {
+        let foreign = |change: fn(&mut WriteOwner)| {
+            let mut other = owner();
+            change(&mut other);
+            Header::new("r1".into(), other).to_line()
+        };
+        check(&foreign(|owner| owner.target = "leads".into()), "another target (leads, not users)");
+        check(&foreign(|owner| owner.operation = "delete".into()), "another operation");
+        check(&foreign(|owner| owner.credential = "c2".into()), "another credential");
+        check(&foreign(|owner| owner.options = "01".into()), "another set of options");
+        check(&foreign(|owner| owner.connector = "x".into()), "another connector");
+        check(&foreign(|owner| owner.contract = "x".into()), "another contract");
+        check(&header().replace("\"journal\":1", "\"journal\":2"), "the format 2");
+        check("{}\n", "damaged in line 1");
+        let window = entries()[0].to_line();
+        for broken in [
+            "nonsense\n".to_owned(),
+            entries()[1].to_line(),
+            format!("{window}{window}"),
+            format!("{window}{}", entries()[5].to_line()),
+            format!("{window}{}", entries()[6].to_line()),
+            format!("{window}{0}{0}", entries()[4].to_line()),
+            format!("{window}{}", entries()[1].to_line().replace("[1,3]", "[1,99999999999]")),
+            format!("{window}{}", entries()[1].to_line().replace("[1,3]", "[3,1]")),
+        ] {
+            check(&format!("{}{broken}", header()), "damaged in line");
+        }
+    }
 }

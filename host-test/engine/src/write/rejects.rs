@@ -84,15 +84,11 @@ pub(crate) fn take(text: &str, wanted: &str) -> Option<Taken> {
     if !text.contains(MARK) {
         return None;
     }
-    let wrapper = match serde_json::from_str::<Wrapper<'_>>(text) {
-        Ok(wrapper) => wrapper,
+    let Ok(wrapper) = serde_json::from_str::<Wrapper<'_>>(text) else {
         // Its `text` is of another type, say: then it is only ours if it is marked.
-        Err(_) => {
-            let fields: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(text).ok()?;
-            let message = "The members beside `$outcome` are not those of a record set aside.";
-            return fields.contains_key(MARK).then(|| Taken::Broken(message.into()));
-        }
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+        let message = "The members beside `$outcome` are not those of a record set aside.";
+        return fields.contains_key(MARK).then(|| Taken::Broken(message.into()));
     };
     let beside = wrapper.outcome?;
     let beside = serde_json::from_str::<Beside>(beside.get())
@@ -123,8 +119,10 @@ mod tests {
 
     #[test]
     fn a_record_is_set_aside_as_it_came_with_its_outcome_beside_it() {
-        let content =
-            Content::Record { text: r#"{"b":1.50,  "a":12345678901234567890}"#.into(), doubtful: false };
+        let content = Content::Record {
+            text: r#"{"b":1.50,  "a":12345678901234567890}"#.into(),
+            doubtful: false,
+        };
         assert_eq!(
             line(7, &content, &RecordOutcome::Invalid(fault()), "users/upsert"),
             concat!(
@@ -135,21 +133,25 @@ mod tests {
         );
     }
 
-    fn check(text: &str, expected: Option<Taken>) {
-        assert_eq!(take(text, "users/upsert"), expected, "{text}");
+    fn check(text: &str, expected: Option<&Taken>) {
+        assert_eq!(take(text, "users/upsert").as_ref(), expected, "{text}");
     }
 
     #[test]
     fn what_was_set_aside_is_taken_back() {
         let content = Content::Record { text: r#"{"a":1}"#.into(), doubtful: false };
-        let record = |doubtful| Some(Taken::Record { text: r#"{"a":1}"#.into(), doubtful });
+        let [settled, doubtful] =
+            [false, true].map(|doubtful| Taken::Record { text: r#"{"a":1}"#.into(), doubtful });
         let unknown = RecordOutcome::Unknown(fault());
-        check(&line(1, &content, &RecordOutcome::Rejected(fault()), "users/upsert"), record(false));
-        check(&line(1, &content, &unknown, "users/upsert"), record(true));
-        check(&line(1, &content, &unknown, "users/delete"), record(false));
+        check(
+            &line(1, &content, &RecordOutcome::Rejected(fault()), "users/upsert"),
+            Some(&settled),
+        );
+        check(&line(1, &content, &unknown, "users/upsert"), Some(&doubtful));
+        check(&line(1, &content, &unknown, "users/delete"), Some(&settled));
         let bad = Content::Bad { text: "{\"a\":".into(), fault: fault() };
         let text = line(1, &bad, &RecordOutcome::Invalid(fault()), "users/upsert");
-        check(&text, Some(Taken::Text("{\"a\":".into())));
+        check(&text, Some(&Taken::Text("{\"a\":".into())));
     }
 
     #[test]
@@ -159,8 +161,10 @@ mod tests {
         check(r#"{"text":7,"note":"$outcome"}"#, None);
         let inner = r#"{"$outcome":1}"#;
         let wrapped = format!(r#"{{"record":{inner},"$outcome":{{}}}}"#);
-        check(&wrapped, Some(Taken::Record { text: inner.into(), doubtful: false }));
-        for broken in [r#"{"$outcome":{}}"#, r#"{"record":[],"$outcome":{}}"#, r#"{"text":7,"$outcome":{}}"#] {
+        check(&wrapped, Some(&Taken::Record { text: inner.into(), doubtful: false }));
+        for broken in
+            [r#"{"$outcome":{}}"#, r#"{"record":[],"$outcome":{}}"#, r#"{"text":7,"$outcome":{}}"#]
+        {
             assert!(matches!(take(broken, ""), Some(Taken::Broken(_))), "{broken}");
         }
     }

@@ -1,0 +1,9 @@
+//! A hostile network: what the host makes of it, and what it lets the guest know.
+
+mod addresses;
+mod bodies;
+mod certificates;
+mod closed;
+mod messages;
+mod redirects;
+mod slow;

@@ -1,0 +1,63 @@
+//! What a hostile plugin does.
+
+use crate::bindings::credentials::CheckReport;
+use crate::bindings::http::{Request, send};
+use crate::bindings::types::Notice;
+
+/// Never ends.
+pub fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
+/// Takes memory until it gets none.
+pub fn take_memory() -> ! {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+/// Calls itself deeper than any stack holds.
+pub fn recurse(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
+    let frame = std::hint::black_box([depth; 64]);
+    std::hint::black_box(recurse(depth + 1)) + frame[0]
+}
+
+/// Sends without end, whatever the host says.
+pub fn flood(request: &Request) -> ! {
+    loop {
+        // Each answer is an error from some point on, and a hostile plugin does not care.
+        let _ = send(request);
+    }
+}
+
+/// Hands over so many MiB, each in a buffer of its own.
+pub fn hand_over(mebibytes: usize) -> CheckReport {
+    let notice = |_| Notice { code: "large".into(), message: "x".repeat(1 << 20) };
+    report((0..mebibytes).map(notice).collect())
+}
+
+/// Hands over so many MiB that all lie in the same MiB of memory.
+pub fn hand_over_again(mebibytes: usize) -> CheckReport {
+    let shared = "x".repeat(1 << 20).leak();
+    let notice = |_| Notice { code: "large".into(), message: alias(shared) };
+    report((0..mebibytes).map(notice).collect())
+}
+
+fn report(notices: Vec<Notice>) -> CheckReport {
+    CheckReport { account: None, message: String::new(), notices }
+}
+
+/// A second owner of the same bytes, as a plugin written by hand can make.
+#[allow(unsafe_code)]
+fn alias(shared: &mut str) -> String {
+    let (pointer, length) = (shared.as_mut_ptr(), shared.len());
+    // Not sound once two owners free it; the host stops the call before anything is freed.
+    unsafe { String::from_raw_parts(pointer, length, length) }
+}

@@ -1,0 +1,440 @@
+//! Reads `users` and `leads`: one request a call, a state after every page.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::Key;
+use super::options::ContactOptions;
+use super::page::blank;
+use super::rows::{self, Contact};
+use super::stamp::Stamp;
+use super::state;
+use super::walk::{Ask, Doubt, Halt, Lesson, Reach, Row, Verdict, Walk};
+use crate::Transport;
+use crate::api::{Api, interpret};
+use crate::bindings::http::{Body, Request, Response};
+use crate::bindings::source::{BadRecord, Counts, Mode, Page, Progress};
+use crate::bindings::types::{Action, Failure, Notice};
+
+/// One of the two lists of contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// Contacts without an account.
+    Leads,
+    /// Contacts with one.
+    Users,
+}
+
+impl List {
+    /// Its name: of the stream, and of the field that holds its rows.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            List::Leads => "leads",
+            List::Users => "users",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            List::Leads => "/leads/list",
+            List::Users => "/users/list",
+        }
+    }
+}
+
+/// The state of a stream of contacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct At {
+    /// The mark that the last finished run ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<Stamp>,
+    /// Whether that run saw rows without a time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unstamped: bool,
+    /// The run under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+}
+
+/// A run under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    full: bool,
+    walk: Walk,
+}
+
+/// So many of the next requests are told ahead.
+const AHEAD: usize = 6;
+
+/// Reads a page.
+pub(crate) fn read(
+    transport: &impl Transport,
+    api: &Api,
+    list: List,
+    options: ContactOptions,
+    mode: Mode,
+    state: Option<&str>,
+) -> Result<Page, Failure> {
+    let mut at = match state {
+        Some(text) => state::read::<At>(list.name(), text)?,
+        None => At::default(),
+    };
+    let mut run = go_on(&mut at, options, mode)?;
+    let ask = run.walk.ask();
+    let response = transport.send(&request(api, list, ask))?;
+    let contacts = match contacts(&response, list) {
+        Ok(contacts) => contacts,
+        Err(failure) => {
+            return refused(&failure, ask, &mut run).map_or(Err(failure), |notice| {
+                Ok(Page { notices: vec![notice], ..page(list, &At { run: Some(run), ..at }, api) })
+            });
+        }
+    };
+    let rows: Vec<_> = contacts.iter().map(row).collect();
+    let taken = run.walk.take(&rows).map_err(halted)?;
+    let mut sorted = Sorted::default();
+    for (contact, verdict) in contacts.iter().zip(taken.verdicts) {
+        sorted.add(contact, verdict);
+    }
+    let notices = taken.lessons.into_iter().map(lesson).collect();
+    let progress = if taken.done { end(&run, &at) } else { Progress::More };
+    let at = if taken.done {
+        let unstamped = run.walk.has_unstamped() || (at.unstamped && !run.full);
+        At { mark: run.walk.mark(), unstamped, run: None }
+    } else {
+        At { run: Some(run), ..at }
+    };
+    Ok(Page {
+        records: sorted.records,
+        quarantined: sorted.quarantined,
+        counts: sorted.counts,
+        notices,
+        progress,
+        ..page(list, &at, api)
+    })
+}
+
+/// The run that the state is in, or the next one. A full run that was asked for does not go on from
+/// an incremental one.
+fn go_on(at: &mut At, options: ContactOptions, mode: Mode) -> Result<Run, Failure> {
+    if let Some(run) = at.run.take().filter(|run| run.full || mode == Mode::Incremental) {
+        return if run.walk.is_sound() {
+            Ok(run)
+        } else {
+            Err(state::damaged("its numbers make no sense"))
+        };
+    }
+    let since = options.start_date;
+    let reach = match (mode, at.mark) {
+        (Mode::Incremental, Some(mark)) => {
+            Reach::Changes { mark, lookback: options.lookback, since }
+        }
+        (Mode::Incremental | Mode::Full, _) => Reach::Full { since },
+    };
+    let full = matches!(reach, Reach::Full { .. });
+    Ok(Run { full, walk: Walk::new(reach, options.page_size) })
+}
+
+fn request(api: &Api, list: List, ask: Ask) -> Request {
+    let (page, per_page) = (ask.page.to_string(), ask.per_page.to_string());
+    let query = [
+        ("page", page.as_str()),
+        ("per_page", per_page.as_str()),
+        ("sort", "last_update"),
+        ("sort_direction", "desc"),
+    ];
+    api.get(list.path(), &query)
+}
+
+/// The rows of an answer, or what is wrong with it.
+fn contacts(response: &Response, list: List) -> Result<Vec<Contact<'_>>, Failure> {
+    if let (Body::Text(text), 200..300) = (&response.body, response.status)
+        && let Some(contacts) = rows::contacts(text, list.name())
+    {
+        return Ok(contacts);
+    }
+    interpret(response)?;
+    let message =
+        format!("Customerly answered {} without a list of {}.", response.status, list.name());
+    Err(Failure::new(Action::RetryLater, "unexpected-answer", message))
+}
+
+fn row(contact: &Contact<'_>) -> Row {
+    Row { key: Key::of(contact.key.unwrap_or(contact.raw)), stamp: contact.stamp }
+}
+
+/// Whether a failure refuses the page size: then the run goes on with another.
+fn refused(failure: &Failure, ask: Ask, run: &mut Run) -> Option<Notice> {
+    let excerpt = failure.upstream.as_ref().and_then(|upstream| upstream.excerpt.as_deref());
+    let named = excerpt.is_some_and(|excerpt| excerpt.contains("per_page"));
+    let refused = failure.code == "request-refused" || (failure.code == "service-error" && named);
+    let lesson = refused.then(|| run.walk.refuse()).flatten()?;
+    Some(match lesson {
+        Lesson::Refused(size) | Lesson::Fixed(size) => Notice::new(
+            "page-size-refused",
+            format!("Customerly refused pages of {} rows; going on with {size}.", ask.per_page),
+        ),
+        other => self::lesson(other),
+    })
+}
+
+/// Rows sorted by what becomes of them.
+#[derive(Default)]
+struct Sorted {
+    records: Vec<String>,
+    quarantined: Vec<BadRecord>,
+    counts: Counts,
+}
+
+impl Sorted {
+    fn add(&mut self, contact: &Contact<'_>, verdict: Verdict) {
+        self.counts.received += 1;
+        match verdict {
+            Verdict::Duplicate => self.counts.duplicates += 1,
+            Verdict::Emit { .. } if contact.key.is_none() => {
+                self.counts.quarantined += 1;
+                self.quarantined.push(without_key(contact));
+            }
+            Verdict::Emit { recovered } => {
+                self.counts.emitted += 1;
+                self.counts.recovered += u32::from(recovered);
+                self.records.push(contact.record());
+            }
+            Verdict::Skip => self.counts.filtered += 1,
+        }
+    }
+}
+
+fn without_key(contact: &Contact<'_>) -> BadRecord {
+    let (code, message) = if contact.raw.starts_with('{') {
+        ("no-key", "The row has no crmhero_user_id that is a number or a text.")
+    } else {
+        ("not-an-object", "The row is not a JSON object.")
+    };
+    BadRecord { raw: contact.raw.to_owned(), code: code.into(), message: message.into() }
+}
+
+/// How a finished run stands.
+fn end(run: &Run, at: &At) -> Progress {
+    let mut doubts = run.walk.doubts().to_vec();
+    if !run.full && (run.walk.has_unstamped() || at.unstamped) {
+        doubts.push(Doubt::CursorMissing);
+    }
+    if doubts.is_empty() {
+        Progress::Complete
+    } else {
+        Progress::CompleteUnproved(doubts.into_iter().map(doubt).collect())
+    }
+}
+
+/// A page without rows.
+fn page(list: List, at: &At, api: &Api) -> Page {
+    let walk = at.run.as_ref().map(|run| &run.walk);
+    let ahead = walk.map(|walk| walk.ahead(AHEAD)).unwrap_or_default();
+    Page {
+        mark: walk.map_or(at.mark, Walk::mark).map(|mark| mark.to_string()),
+        ahead: ahead.into_iter().map(|ask| request(api, list, ask)).collect(),
+        ..blank(state::write(list.name(), at))
+    }
+}
+
+fn doubt(doubt: Doubt) -> Notice {
+    let (code, message) = match doubt {
+        Doubt::CursorMissing => (
+            "cursor-missing",
+            "Some contacts have no last_update, so their changes show in a full read only.",
+        ),
+        Doubt::Moving => (
+            "moving",
+            "Contacts kept changing, pass after pass: some of the latest changes may be missing until the next run.",
+        ),
+        Doubt::PageSize => (
+            "page-size",
+            "Customerly honours no page size that overlaps the page before: contacts that moved up meanwhile may be missing.",
+        ),
+        Doubt::Ties => (
+            "ties",
+            "More contacts share one last_update than could be told apart: some of them may be missing.",
+        ),
+    };
+    Notice::new(code, message)
+}
+
+fn lesson(lesson: Lesson) -> Notice {
+    match lesson {
+        Lesson::Capped(size) => Notice::new(
+            "page-size-capped",
+            format!("Customerly gives at most {size} rows a page; going on with that."),
+        ),
+        Lesson::Fixed(size) => Notice::new(
+            "page-size-fixed",
+            format!("Customerly gives pages of {size} rows only, so that pages cannot overlap."),
+        ),
+        Lesson::Refused(size) => Notice::new(
+            "page-size-refused",
+            format!("Customerly refused the page size; going on with {size} rows."),
+        ),
+        Lesson::Unstamped => Notice::new(
+            "cursor-missing",
+            "Some contacts have no last_update; they are read all the same.",
+        ),
+    }
+}
+
+fn halted(halt: Halt) -> Failure {
+    let (code, message) = match halt {
+        Halt::NoProgress => (
+            "no-progress",
+            "Page after page brought nothing new, and yet the list did not end: an empty or short page may stand in the middle of it.",
+        ),
+        Halt::OrderBroken => (
+            "order-broken",
+            "Customerly did not sort the contacts by last_update as it was asked to, so that nothing can be proved.",
+        ),
+        Halt::PageNumbering => (
+            "page-numbering",
+            "Page 0 and page 1 hold the same contacts: pages do not seem to be numbered from 0.",
+        ),
+        Halt::PageRepeats => {
+            ("page-repeats", "Two different pages hold the same contacts again and again.")
+        }
+    };
+    Failure::new(Action::Stop, code, message)
+        .remedy("Try again later; if it stays, report it: the service has changed.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sim::{Account, Brought, contact, contacts, read_all, request};
+    use super::*;
+    use crate::transport::testing::answer;
+
+    fn ids(brought: &Brought) -> Vec<u64> {
+        let id = |record: &String| {
+            let value: serde_json::Value = serde_json::from_str(record).expect("a record");
+            value["crmhero_user_id"].as_u64().expect("a key")
+        };
+        let mut ids: Vec<_> = brought.records.iter().map(id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    #[test]
+    fn a_first_run_reads_everything_and_the_next_one_what_changed() {
+        let account = Account::new().list("/users/list", contacts(5_000));
+        let first = read_all(&account, request("users", r#"{"lookback":0}"#));
+        assert_eq!((first.code(), ids(&first)), ("complete", (1..=5_000).collect()));
+        assert_eq!(first.pages[0].ahead.len(), AHEAD);
+        account.change("/users/list", |rows| {
+            rows.remove(200);
+            rows.insert(0, contact(77, -5));
+            rows.insert(0, contact(9_001, -6));
+        });
+        let before = account.lines().len();
+        let state = first.state.clone();
+        let next =
+            read_all(&account, super::super::sim::with_state("users", r#"{"lookback":0}"#, state));
+        assert_eq!((next.code(), ids(&next)), ("complete", vec![1, 77, 9_001]));
+        assert_eq!(account.lines().len() - before, 1);
+        assert_eq!(next.pages[0].mark.as_deref(), Some("2024-07-15 10:49:21"));
+    }
+
+    #[test]
+    fn the_requests_are_those_of_the_api() {
+        let account = Account::new().list("/leads/list", contacts(150));
+        read_all(&account, request("leads", "{}"));
+        assert_eq!(
+            account.lines()[..2],
+            [
+                "GET /v1/leads/list?page=0&per_page=100&sort=last_update&sort_direction=desc",
+                "GET /v1/leads/list?page=1&per_page=97&sort=last_update&sort_direction=desc",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_account_is_complete() {
+        let account = Account::new().list("/users/list", []);
+        let brought = read_all(&account, request("users", "{}"));
+        assert_eq!((brought.code(), brought.records.len()), ("complete", 0));
+    }
+
+    #[test]
+    fn a_failed_answer_loses_nothing() {
+        for fault in [
+            (429, r#"{"error":{"message":"slow down"}}"#),
+            (200, r#"{"data":{"users":[{"crmhero_user_id":1}"#),
+            (200, "<html>"),
+            (200, r#"{"error":{"message":"oops"}}"#),
+            (200, r#"{"data":{}}"#),
+            (503, ""),
+        ] {
+            let account = Account::with(move |number, _, _| {
+                (number % 3 == 1).then(|| Ok(answer(fault.0, fault.1)))
+            });
+            let account = account.list("/users/list", contacts(700));
+            let brought = read_all(&account, request("users", "{}"));
+            assert_eq!(
+                (brought.code(), ids(&brought)),
+                ("complete", (1..=700).collect()),
+                "{fault:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_credential_stops_the_read() {
+        let account = Account::with(|_, _, _| {
+            Some(Ok(answer(500, r#"{"error":{"message":"Access token not found.","code":0}}"#)))
+        });
+        let brought = read_all(&account, request("users", "{}"));
+        assert_eq!(brought.code(), "token-refused");
+        assert_eq!(account.lines().len(), 1);
+    }
+
+    #[test]
+    fn a_refused_page_size_falls_back() {
+        let account = Account::with(|_, request, _| {
+            let refused = request.query.iter().any(|parameter| {
+                parameter.name == "per_page"
+                    && parameter.value != [crate::bindings::http::Part::Text("50".into())]
+            });
+            refused.then(|| Ok(answer(400, r#"{"error":{"message":"per_page","code":0}}"#)))
+        });
+        let account = account.list("/users/list", contacts(333));
+        let brought = read_all(&account, request("users", "{}"));
+        assert_eq!((brought.code(), ids(&brought)), ("page-size", (1..=333).collect()));
+        assert_eq!(brought.notices()[0], "page-size-refused");
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_set_aside() {
+        let row = r#"{"email":"x@example.com","last_update":"2024-07-15 10:49:00"}"#;
+        let account = Account::new().list("/users/list", [row.to_owned(), contact(1, 100)]);
+        let brought = read_all(&account, request("users", "{}"));
+        assert_eq!((brought.code(), brought.records.len()), ("complete", 1));
+        let quarantined: Vec<_> = brought.pages.iter().flat_map(|page| &page.quarantined).collect();
+        assert_eq!((quarantined[0].raw.as_str(), quarantined[0].code.as_str()), (row, "no-key"));
+    }
+
+    #[test]
+    fn contacts_without_a_time_are_read_and_doubted_afterwards() {
+        let row = |id: u64| format!(r#"{{"crmhero_user_id":{id},"last_update":null}}"#);
+        let rows = contacts(300).chain((301..=700).map(row));
+        let account = Account::new().list("/users/list", rows);
+        let first = read_all(&account, request("users", "{}"));
+        assert_eq!((first.code(), ids(&first)), ("complete", (1..=700).collect()));
+        assert_eq!(first.notices(), ["cursor-missing"]);
+        let next =
+            read_all(&account, super::super::sim::with_state("users", "{}", first.state.clone()));
+        assert_eq!(next.code(), "cursor-missing");
+    }
+
+    #[test]
+    fn a_start_date_leaves_out_what_is_older() {
+        let account = Account::new().list("/users/list", contacts(400));
+        let brought =
+            read_all(&account, request("users", r#"{"start_date":"2024-07-15T10:46:00Z"}"#));
+        assert_eq!((brought.code(), ids(&brought)), ("complete", (1..=195).collect()));
+    }
+}

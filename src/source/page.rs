@@ -1,0 +1,26 @@
+//! How a page is put together: a blank one, then whatever it holds.
+
+use crate::bindings::source::{Counts, Page, Progress};
+
+impl Default for Counts {
+    fn default() -> Self {
+        Counts { received: 0, emitted: 0, duplicates: 0, filtered: 0, quarantined: 0, recovered: 0 }
+    }
+}
+
+/// A page without rows, with more to come.
+pub(crate) fn blank(state: String) -> Page {
+    Page {
+        records: Vec::new(),
+        deleted: Vec::new(),
+        quarantined: Vec::new(),
+        state,
+        mark: None,
+        progress: Progress::More,
+        counts: Counts::default(),
+        total: None,
+        notices: Vec::new(),
+        wait_ms: None,
+        ahead: Vec::new(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Which page to ask for, so that it overlaps what was read and reaches furthest past it.
+//!
+//! Row *i* is on page ⌊*i* / size⌋. Among all sizes between half the largest and the largest, the
+//! one is taken whose page ends furthest on, of those pages that begin early enough.
+
+use serde::{Deserialize, Serialize};
+
+use super::join::Edge;
+use super::{Ask, Lesson};
+
+/// The page sizes that the service honours, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sizes {
+    least: u32,
+    most: u32,
+    /// Set if only pages of so many rows are to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixed: Option<u32>,
+    /// The largest size to which an answer had exactly as many rows.
+    honoured: u32,
+}
+
+/// The size that every source of knowledge about the API has used without trouble.
+const USUAL: u32 = 50;
+
+/// The largest size to ask for.
+pub(crate) const LARGEST: u32 = 100;
+
+impl Sizes {
+    pub(super) fn new(most: u32) -> Self {
+        let most = most.clamp(1, LARGEST);
+        Sizes { least: most.div_ceil(2), most, fixed: None, honoured: 0 }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        (1..=self.most).contains(&self.least) && self.most <= LARGEST && self.fixed != Some(0)
+    }
+
+    /// The largest size to ask for.
+    pub(super) fn largest(&self) -> u32 {
+        self.fixed.map_or(self.most, |size| size.min(LARGEST))
+    }
+
+    /// The size to ask for rows past the end with, after an answer of so many rows: if those come,
+    /// pages hold no more.
+    pub(super) fn probe(&self, rows: u32) -> u32 {
+        let alone = self.fixed == Some(USUAL) && self.least == self.most;
+        if rows == 0 || alone { self.largest() } else { rows.min(self.largest()) }
+    }
+
+    /// Whether pages overlap at all.
+    pub(super) fn overlap(&self) -> bool {
+        self.fixed.is_none()
+    }
+
+    /// Position of the first row of a page.
+    pub(super) fn start(&self, ask: Ask) -> u64 {
+        ask.page.saturating_mul(u64::from(self.expected(ask)))
+    }
+
+    /// How many rows a page has unless the list ends.
+    pub(super) fn expected(&self, ask: Ask) -> u32 {
+        self.fixed.unwrap_or(ask.per_page)
+    }
+
+    /// Position behind the last row of a page.
+    pub(super) fn reached(&self, ask: Ask) -> u64 {
+        self.start(ask).saturating_add(u64::from(self.expected(ask)))
+    }
+
+    /// The next page of a walk.
+    pub(super) fn plan(&self, edge: &Edge) -> Ask {
+        if let Some(size) = self.fixed {
+            let page = edge.covered / u64::from(size);
+            return Ask { page, per_page: size.min(LARGEST) };
+        }
+        if edge.back > 0 {
+            return self.furthest(edge.overlap_start().saturating_sub(edge.back));
+        }
+        let roomy = self.furthest(edge.covered.saturating_sub(1 + edge.group().max(self.slack())));
+        if self.reached(roomy) > edge.covered { roomy } else { self.furthest(edge.overlap_start()) }
+    }
+
+    /// The next page behind a page that ended at a position, if its rows all differ in time.
+    pub(super) fn plan_past(&self, covered: u64) -> Ask {
+        self.plan(&Edge { covered, ..Edge::default() })
+    }
+
+    /// Whether some page overlaps what was read and reaches past it, were it not for rows that share
+    /// a time.
+    pub(super) fn reaches_past(&self, covered: u64) -> bool {
+        covered == 0 || self.reached(self.furthest(covered - 1)) > covered
+    }
+
+    /// The size for a round of reading the same rows, each time another.
+    pub(super) fn of_round(&self, round: u32) -> u32 {
+        self.most - (round * 7) % (self.most - self.least + 1)
+    }
+
+    /// An answer had exactly as many rows as were asked for.
+    pub(super) fn honour(&mut self, size: u32) {
+        self.honoured = self.honoured.max(size);
+    }
+
+    /// Pages hold at most so many rows; whether sizes that overlap are left.
+    pub(super) fn cap(&mut self, size: u32) -> bool {
+        if self.fixed.is_some() || size >= self.most {
+            return false;
+        }
+        (self.least, self.most) = (size.div_ceil(2), size);
+        true
+    }
+
+    /// Only pages of fixed sizes are to be had: `size`, or a larger one that was honoured.
+    pub(super) fn fix(&mut self, size: u32) -> u32 {
+        let size = if self.fixed.is_none() { size.max(self.honoured) } else { size }.max(1);
+        self.fixed = Some(size);
+        size
+    }
+
+    /// A size was refused: fall back to the usual one and those below it, then to that one alone.
+    pub(super) fn refuse(&mut self, refused: u32) -> Option<Lesson> {
+        if refused == USUAL {
+            return None;
+        }
+        if self.most > USUAL && self.fixed.is_none() {
+            (self.least, self.most) = (USUAL.div_ceil(2), USUAL);
+            self.honoured = self.honoured.min(USUAL);
+            return Some(Lesson::Refused(USUAL));
+        }
+        self.fixed = Some(USUAL);
+        (self.least, self.most) = (USUAL, USUAL);
+        Some(Lesson::Fixed(USUAL))
+    }
+
+    /// Of the pages that begin at `start` or before, and hold it, the one that ends furthest on.
+    fn furthest(&self, start: u64) -> Ask {
+        let page = |size: u32| Ask { page: start / u64::from(size), per_page: size };
+        (self.least..=self.most)
+            .map(page)
+            .max_by_key(|ask| (self.reached(*ask), ask.per_page))
+            .expect("the least size is at most the largest")
+    }
+
+    /// How many rows before the last one the next page begins, at least. A second row costs one
+    /// request in a hundred and makes the page known ahead where two rows share a time.
+    fn slack(&self) -> u64 {
+        u64::from(self.most / USUAL).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(most: u32, rows: u64) -> u64 {
+        let sizes = Sizes::new(most);
+        let (mut covered, mut requests) = (0, 0);
+        while covered < rows {
+            let ask = sizes.plan_past(covered);
+            assert!(
+                covered == 0 || sizes.start(ask) < covered,
+                "{ask:?} leaves a gap at {covered}"
+            );
+            assert!(sizes.reached(ask) > covered, "{ask:?} does not go on from {covered}");
+            (covered, requests) = (sizes.reached(ask), requests + 1);
+        }
+        requests
+    }
+
+    #[test]
+    fn overlaps_cost_less_than_a_fifth_at_a_hundred_rows() {
+        let requests = requests(100, 100_000);
+        assert!(requests < 1_200, "{requests}");
+    }
+
+    #[test]
+    fn overlaps_cost_less_than_nine_twentieths_down_to_a_cap_of_25() {
+        for most in 25..100 {
+            let plain = 20_000_u64.div_ceil(u64::from(most));
+            let requests = requests(most, 20_000);
+            assert!(requests * 100 < plain * 145, "{most}: {requests} instead of {plain}");
+        }
+    }
+
+    #[test]
+    fn a_size_of_one_cannot_overlap() {
+        assert!(!Sizes::new(1).reaches_past(1));
+        assert!(Sizes::new(100).reaches_past(100));
+    }
+
+    #[test]
+    fn a_refused_size_falls_back_to_50_and_then_to_50_alone() {
+        let mut sizes = Sizes::new(100);
+        assert_eq!(sizes.refuse(100), Some(Lesson::Refused(50)));
+        assert_eq!(sizes.refuse(49), Some(Lesson::Fixed(50)));
+        assert_eq!(sizes.refuse(50), None);
+    }
+}
