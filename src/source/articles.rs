@@ -74,11 +74,7 @@ pub(crate) fn read(
 }
 
 /// Reads which collections there are past those that were read.
-fn read_collections(
-    transport: &impl Transport,
-    api: &Api,
-    mut run: Run,
-) -> Result<Page, Failure> {
+fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Page, Failure> {
     let response = transport.send(&api.get("/knowledge/collections", &[]))?;
     let rows = rows(&response, "collections")?;
     let id = |row: &&str| fields(row, &[COLLECTION])?[0]?.parse::<u64>().ok();
@@ -149,7 +145,8 @@ fn page(api: &Api, sorted: Sorted, run: Run) -> Page {
         let progress = run.end();
         return Page { progress, ..sorted.into_page(state::write(STREAM, &At { run: None })) };
     }
-    let under_way = run.ids.iter().take(1).flat_map(|&id| run.pages.ahead().map(move |at| (id, at)));
+    let under_way =
+        run.ids.iter().take(1).flat_map(|&id| run.pages.ahead().map(move |at| (id, at)));
     let later =
         run.ids.iter().skip(1).flat_map(|&id| Pages::default().ahead().map(move |at| (id, at)));
     let ahead = under_way.chain(later).take(AHEAD).map(|(id, at)| request(api, id, at)).collect();
@@ -175,7 +172,8 @@ mod tests {
         let row = |&(id, _): &(u64, u64)| format!(r#"{{"knowledge_base_collection_id":{id}}}"#);
         let account = account.list("/knowledge/collections", collections.iter().map(row));
         collections.iter().fold(account, |account, &(id, count)| {
-            let row = |article| format!(r#"{{"knowledge_base_article_id":{}}}"#, id * 10_000 + article);
+            let row =
+                |article| format!(r#"{{"knowledge_base_article_id":{}}}"#, id * 10_000 + article);
             account.list(&format!("/knowledge/articles/?{id}"), (0..count).map(row))
         })
     }
@@ -201,7 +199,9 @@ mod tests {
         let brought = check(&account, "complete", 60);
         let lines = account.lines();
         let articles = |id: u64, page: u64| {
-            format!("GET /v1/knowledge/articles/?knowledge_base_collection_id={id}&page={page}&per_page=50")
+            format!(
+                "GET /v1/knowledge/articles/?knowledge_base_collection_id={id}&page={page}&per_page=50"
+            )
         };
         assert_eq!(lines[0], "GET /v1/knowledge/collections");
         let places = [(3, 0), (3, 1), (7, 0), (7, 1), (7, 2), (7, 3)];
@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn more_collections_than_a_state_holds_are_all_read() {
-        let collections: Vec<_> = (1..=1_300).map(|id| (id + (1 << 50), u64::from(id % 2 == 0))).collect();
+        let collections: Vec<_> =
+            (1..=1_300).map(|id| (id + (1 << 50), u64::from(id % 2 == 0))).collect();
         let row = |id: u64| format!(r#"{{"knowledge_base_article_id":{id}}}"#);
         let account = Account::new().list(
             "/knowledge/collections",
@@ -240,7 +241,9 @@ mod tests {
 
     #[test]
     fn a_failed_answer_loses_nothing() {
-        for (status, body) in [(429, ""), (200, r#"{"data":[{"a""#), (200, "<html>"), (200, r#"{"data":{}}"#)] {
+        for (status, body) in
+            [(429, ""), (200, r#"{"data":[{"a""#), (200, "<html>"), (200, r#"{"data":{}}"#)]
+        {
             let faulty = Account::with(move |number, _, _| {
                 (number % 3 == 1).then(|| Ok(answer(status, body)))
             });
@@ -252,7 +255,12 @@ mod tests {
     fn a_collection_that_is_gone_or_has_no_id_is_told_in_the_end() {
         let account = account(&[(1, 10), (2, 10)]).list(
             "/knowledge/collections",
-            [r#"{"knowledge_base_collection_id":1}"#, r#"{"knowledge_base_collection_id":77}"#, "{}"].map(str::to_owned),
+            [
+                r#"{"knowledge_base_collection_id":1}"#,
+                r#"{"knowledge_base_collection_id":77}"#,
+                "{}",
+            ]
+            .map(str::to_owned),
         );
         let brought = check(&account, "collections-skipped", 10);
         assert_eq!(brought.notices(), ["collection-gone"]);

@@ -53,18 +53,18 @@ impl Options {
         if path.is_none() {
             form.missing("path", "The path is missing: write one below `/v1`, such as `/tags`.");
         }
-        let query = form.take("query", query).unwrap_or_default();
+        let is_paged = form.take("paging", paging).unwrap_or(false);
+        let query = form.take("query", |fields| query(fields, is_paged)).unwrap_or_default();
         let records = form.take("records", Pointer::parse);
         let key = form.take("key", names).unwrap_or_default();
-        let is_paged = form.take("paging", paging).unwrap_or(false);
         let page_size = form.take("page_size", |size| {
             let size = whole(1, LARGEST_PAGE)(size)?;
-            if is_paged { Ok(size) } else { Err("A list that is not paged has no page size.".into()) }
+            if is_paged {
+                Ok(size)
+            } else {
+                Err("A list that is not paged has no page size.".into())
+            }
         });
-        let ours = ["page", "per_page"];
-        if is_paged && query.iter().any(|(name, _)| ours.contains(&name.as_str())) {
-            form.fault("query", "A list that is paged gets its `page` and `per_page` from the paging.");
-        }
         form.finish()?;
         Ok(Options {
             path: path.expect("a missing path is a fault"),
@@ -204,8 +204,12 @@ fn path(value: &Value) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn query(value: &Value) -> Result<Vec<(String, String)>, String> {
+/// Parameters of a query; a list that is paged has two of its own.
+fn query(value: &Value, is_paged: bool) -> Result<Vec<(String, String)>, String> {
     let fields = value.as_object().ok_or("The query is not an object.")?;
+    if is_paged && ["page", "per_page"].iter().any(|&ours| fields.contains_key(ours)) {
+        return Err("The `page` and `per_page` of a list that is paged are set already.".into());
+    }
     let field = |(name, value): (&String, &Value)| match value {
         Value::String(text) if !name.is_empty() => Ok((name.clone(), text.clone())),
         Value::String(_) => Err("A parameter of the query has no name.".to_owned()),
@@ -241,7 +245,7 @@ mod tests {
         let account = Account::with(move |_, _, _| Some(Ok(answer(200, body))));
         let brought = read_all(&account, request("custom", options));
         let expected: Vec<_> = records.iter().map(ToString::to_string).collect();
-        assert_eq!((brought.code(), brought.records), (code, expected), "{options} {body}");
+        assert_eq!((brought.code(), &brought.records), (code, &expected), "{options} {body}");
         assert_eq!(account.lines()[0], line);
     }
 
@@ -315,8 +319,25 @@ mod tests {
     #[test]
     fn a_path_cannot_leave_the_api() {
         for path in [
-            "", "tags", "/", "//", "//evil.example", "/a//b", "/..", "/a/../b", "/./a", "/a?b=c",
-            "/a#b", "/a%2e", "/a\\b", "/é", "https://evil.example/", "/a b", "/a\n", "/@x", "/v1/tags",
+            "",
+            "tags",
+            "/",
+            "//",
+            "//evil.example",
+            "/a//b",
+            "/..",
+            "/a/../b",
+            "/./a",
+            "/a?b=c",
+            "/a#b",
+            "/a%2e",
+            "/a\\b",
+            "/é",
+            "https://evil.example/",
+            "/a b",
+            "/a\n",
+            "/@x",
+            "/v1/tags",
         ] {
             faults(&serde_json::json!({ "path": path }).to_string(), &[("/path", "invalid")]);
         }
@@ -329,10 +350,10 @@ mod tests {
             r#"{"path":7,"query":{"a":1},"records":"data","key":[""],"paging":"cursor","page_size":0,"method":"POST"}"#,
             &[
                 ("/path", "invalid"),
+                ("/paging", "invalid"),
                 ("/query", "invalid"),
                 ("/records", "invalid"),
                 ("/key", "invalid"),
-                ("/paging", "invalid"),
                 ("/page_size", "invalid"),
                 ("/method", "unknown-field"),
             ],

@@ -8,7 +8,10 @@ use serde_json::value::RawValue;
 
 /// The texts of some top-level fields, in the order of `names`; none if the value is no object. Of
 /// a field that occurs twice the last one counts.
-pub(crate) fn fields<'a, N: AsRef<str>>(text: &'a str, names: &[N]) -> Option<Vec<Option<&'a str>>> {
+pub(crate) fn fields<'a, N: AsRef<str>>(
+    text: &'a str,
+    names: &[N],
+) -> Option<Vec<Option<&'a str>>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let found = deserializer.deserialize_map(Fields { names }).ok()?;
     Some(found.into_iter().map(|value| value.map(RawValue::get)).collect())
@@ -87,7 +90,10 @@ mod tests {
 
     #[test]
     fn fields_are_found_as_they_are_written() {
-        check(r#"{"b": 1.50 ,"x":{"a":1},"a":"\u0041"}"#, Some([Some(r#""\u0041""#), Some("1.50")]));
+        check(
+            r#"{"b": 1.50 ,"x":{"a":1},"a":"\u0041"}"#,
+            Some([Some(r#""\u0041""#), Some("1.50")]),
+        );
         check("{}", Some([None, None]));
         check(r#"{"a":1,"a":2}"#, Some([Some("2"), None]));
         check(r#"{"\u0061":null,"\ud800":1}"#, Some([Some("null"), None]));

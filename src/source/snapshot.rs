@@ -68,19 +68,30 @@ mod tests {
     fn check(stream: &'static str, body: &'static str, code: &str, records: &[&str]) {
         let account = Account::with(move |_, _, _| Some(Ok(answer(200, body))));
         let brought = read_all(&account, request(stream, "{}"));
-        assert_eq!((brought.code(), brought.records), (code, records.iter().map(ToString::to_string).collect()), "{body}");
+        let expected: Vec<_> = records.iter().map(ToString::to_string).collect();
+        assert_eq!((brought.code(), &brought.records), (code, &expected), "{body}");
     }
 
     #[test]
     fn tags_are_texts_and_become_objects() {
-        check("tags", r#"{"data":["beta","pur\"chased"]}"#, "complete", &[r#"{"name":"beta"}"#, r#"{"name":"pur\"chased"}"#]);
+        check(
+            "tags",
+            r#"{"data":["beta","pur\"chased"]}"#,
+            "complete",
+            &[r#"{"name":"beta"}"#, r#"{"name":"pur\"chased"}"#],
+        );
         check("tags", r#"{"data":[]}"#, "complete", &[]);
     }
 
     #[test]
     fn other_lists_pass_their_objects_through() {
         let account = r#"{"account_id":41657,"email":"agent@example.com"}"#;
-        check("accounts", r#"{"data":[{"account_id":41657,"email":"agent@example.com"}]}"#, "complete", &[account]);
+        check(
+            "accounts",
+            r#"{"data":[{"account_id":41657,"email":"agent@example.com"}]}"#,
+            "complete",
+            &[account],
+        );
         check("writers", r#"{"data":[{"unknown":1}]}"#, "complete", &[r#"{"unknown":1}"#]);
     }
 

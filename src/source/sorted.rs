@@ -13,7 +13,8 @@ pub(crate) struct Shape<'k> {
     /// Top-level fields that name a record; each must be a number or a text. None are needed of a
     /// list whose records nothing names.
     pub(crate) key: &'k [String],
-    /// Whether a row may be a text, number, true or false: it becomes an object with a `name`.
+    /// Whether a row may be a text, number, true or false, where nothing but `name` names a record: it
+    /// becomes an object with a `name`.
     pub(crate) scalars: bool,
 }
 
@@ -112,10 +113,11 @@ impl Sorted {
 /// The record that a row is, or why it is none.
 fn record(row: &str, shape: Shape<'_>) -> Result<String, (&'static str, String)> {
     let Some(found) = fields(row, shape.key) else {
+        let has_name = shape.scalars && shape.key.iter().all(|name| name == "name");
         let is_scalar = !row.starts_with(['{', '[']) && row != "null";
         return match row {
-            "\"\"" if shape.scalars => Err(("no-key", "The row is an empty text.".into())),
-            row if shape.scalars && is_scalar => Ok(format!(r#"{{"name":{row}}}"#)),
+            "\"\"" if has_name => Err(("no-key", "The row is an empty text.".into())),
+            row if has_name && is_scalar => Ok(format!(r#"{{"name":{row}}}"#)),
             _ => Err(("not-an-object", "The row is not a JSON object.".into())),
         };
     };
@@ -141,7 +143,10 @@ mod tests {
         let key: Vec<_> = key.iter().map(|&name| name.to_owned()).collect();
         let page = Sorted::of(rows, Shape { key: &key, scalars }).into_page(String::new());
         let found: Vec<_> = page.quarantined.iter().map(|bad| bad.code.as_str()).collect();
-        assert_eq!((page.records, found), (records.iter().map(ToString::to_string).collect(), faults.to_vec()));
+        assert_eq!(
+            (page.records, found),
+            (records.iter().map(ToString::to_string).collect(), faults.to_vec())
+        );
         let Counts { received, emitted, duplicates, filtered, quarantined, .. } = page.counts;
         assert_eq!(received as usize, rows.len());
         assert_eq!(received, emitted + duplicates + filtered + quarantined);
@@ -160,16 +165,31 @@ mod tests {
 
     #[test]
     fn a_row_without_its_key_is_set_aside() {
-        let rows = ["{}", r#"{"a":null,"b":1}"#, r#"{"a":1,"b":""}"#, r#"{"a":1,"b":[]}"#, "7", "[1]", "null"];
+        let rows = [
+            "{}",
+            r#"{"a":null,"b":1}"#,
+            r#"{"a":1,"b":""}"#,
+            r#"{"a":1,"b":[]}"#,
+            "7",
+            "[1]",
+            "null",
+        ];
         let no_key = "no-key";
         let no_object = "not-an-object";
-        check(&["a", "b"], false, &rows, &[], &[no_key, no_key, no_key, no_key, no_object, no_object, no_object]);
+        check(
+            &["a", "b"],
+            false,
+            &rows,
+            &[],
+            &[no_key, no_key, no_key, no_key, no_object, no_object, no_object],
+        );
     }
 
     #[test]
     fn scalars_become_objects_where_they_may_be_records() {
         let rows = [r#""beta""#, "7", "true", r#"{"name":"x"}"#, r#""""#, "null", r#"["a"]"#];
-        let records = [r#"{"name":"beta"}"#, r#"{"name":7}"#, r#"{"name":true}"#, r#"{"name":"x"}"#];
+        let records =
+            [r#"{"name":"beta"}"#, r#"{"name":7}"#, r#"{"name":true}"#, r#"{"name":"x"}"#];
         check(&["name"], true, &rows, &records, &["no-key", "not-an-object", "not-an-object"]);
     }
 

@@ -189,11 +189,14 @@ enum Unstamped {
 struct Guard {
     /// Answers since the last one that brought the walk on.
     idle: u32,
+    /// Answers since the last one with a new row.
+    dry: u32,
     /// The last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Begun>,
-    /// Whether the next page is that one once more, since another began with the same rows.
-    recheck: bool,
+    /// The page that began with the same rows, and is asked for next in the size of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recheck: Option<u64>,
     /// The number of rows of the last answer that was shorter than asked for, and how many such
     /// answers came in a row.
     short: (u32, u32),
@@ -206,13 +209,14 @@ struct Begun {
     per_page: u32,
     /// Its first rows.
     beginning: u64,
-    /// The page that began with the same rows, if one is to be rechecked.
-    repeated_on: u64,
 }
 
 /// So many answers may bring nothing on before the walk gives up: enough to step back to the head of
 /// a list of any length several times.
-const MOST_IDLE: u32 = 60;
+const MOST_IDLE: u32 = 100;
+
+/// So many answers without a new row: the list moves faster than it can be read.
+const MOST_DRY: u32 = 20_000;
 
 /// So many rows at the beginning of two pages tell that they are the same.
 const SAME_ROWS: usize = 12;
@@ -235,7 +239,7 @@ impl Walk {
             edge: Edge::default(),
             rounds: None,
             end: End::Open,
-            guard: Guard { idle: 0, last: None, recheck: false, short: (0, 0) },
+            guard: Guard { idle: 0, dry: 0, last: None, recheck: None, short: (0, 0) },
             doubts: Vec::new(),
             unstamped: Unstamped::Unseen,
         }
@@ -270,8 +274,8 @@ impl Walk {
 
     /// The page to ask for.
     pub(crate) fn ask(&self) -> Ask {
-        if let (true, Some(last)) = (self.guard.recheck, &self.guard.last) {
-            return Ask { page: last.page, per_page: last.per_page };
+        if let (Some(page), Some(last)) = (self.guard.recheck, &self.guard.last) {
+            return Ask { page, per_page: last.per_page };
         }
         match self.end {
             End::Past { size, .. } => {
@@ -293,7 +297,7 @@ impl Walk {
     /// fresh answer proves something.
     pub(crate) fn ahead(&self, most: usize) -> Vec<Ask> {
         let mut asks = Vec::new();
-        if self.guard.recheck || self.edge.front.is_none() || self.edge.is_adrift() {
+        if self.guard.recheck.is_some() || self.edge.front.is_none() || self.edge.is_adrift() {
             return asks;
         }
         let mut next = self.ask();
@@ -333,7 +337,7 @@ impl Walk {
         if !levels.is_sorted_by(|newer, older| newer >= older) {
             return Err(Halt::OrderBroken);
         }
-        let rechecked = std::mem::take(&mut self.guard.recheck);
+        let rechecked = self.guard.recheck.take().is_some();
         self.watch(ask, rows, rechecked)?;
         let mut answer = Answer {
             ask,
@@ -344,8 +348,10 @@ impl Walk {
             verdicts: vec![Verdict::Skip; rows.len()],
             lessons,
         };
-        let done = !rechecked && !self.guard.recheck && self.judge(&mut answer);
-        if self.guard.idle > MOST_IDLE {
+        let done = !rechecked && self.guard.recheck.is_none() && self.judge(&mut answer);
+        let added = answer.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Emit { .. }));
+        self.guard.dry = if added { 0 } else { self.guard.dry.saturating_add(1) };
+        if self.guard.idle > MOST_IDLE || self.guard.dry > MOST_DRY {
             return Err(Halt::NoProgress);
         }
         Ok(Taken { verdicts: answer.verdicts, lessons: answer.lessons, done })
@@ -358,7 +364,7 @@ impl Walk {
         if matches!(lesson, Lesson::Fixed(_)) {
             self.doubt(Doubt::PageSize);
         }
-        self.guard.recheck = false;
+        self.guard.recheck = None;
         self.guard.short = (0, 0);
         self.rounds = None;
         self.end = End::Open;
@@ -408,8 +414,13 @@ impl Walk {
             return;
         }
         self.guard.idle += 1;
+        let (largest, new) = (self.sizes.largest(), self.any_new(answer));
+        if !new && size != largest {
+            // A service that rounds sizes may have answered from elsewhere.
+            self.end = End::Past { size: largest, quiet };
+        }
         let (short, times) = self.guard.short;
-        if times >= 2 && short == size && self.any_new(answer) {
+        if times >= 2 && short == size && new {
             self.guard.short = (0, 0);
             if self.sizes.cap(size) {
                 answer.lessons.push(Lesson::Capped(size));
@@ -433,30 +444,27 @@ impl Walk {
         }
     }
 
-    /// Whether a page begins with the same rows as the one before, which stood elsewhere: then that
-    /// one is asked for once more, and the walk halts if it still does.
+    /// Whether a page begins with the same rows as another that stands elsewhere. Since the two may
+    /// have been asked for in different sizes, which a service may round, the walk asks once more:
+    /// for this page in the size of that one. It halts if the rows are still the same.
     fn watch(&mut self, ask: Ask, rows: &[Row], rechecked: bool) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }
         let beginning = sequence(rows.iter().take(SAME_ROWS).map(|row| &row.key));
-        if let Some(last) = &self.guard.last
-            && last.beginning == beginning
-        {
+        if let Some(last) = self.guard.last.as_ref().filter(|last| last.beginning == beginning) {
             if rechecked {
-                let numbering = last.page <= 1 && last.repeated_on <= 1;
+                let numbering = last.page <= 1 && ask.page <= 1;
                 return Err(if numbering { Halt::PageNumbering } else { Halt::PageRepeats });
             }
             let before = Ask { page: last.page, per_page: last.per_page };
-            if self.sizes.start(before) != self.sizes.start(ask) {
-                self.guard.last = Some(Begun { repeated_on: ask.page, ..last.clone() });
-                self.guard.recheck = true;
+            if before.page != ask.page && self.sizes.start(before) != self.sizes.start(ask) {
+                self.guard.recheck = Some(ask.page);
                 self.guard.idle += 1;
                 return Ok(());
             }
         }
-        let Ask { page, per_page } = ask;
-        self.guard.last = Some(Begun { page, per_page, beginning, repeated_on: 0 });
+        self.guard.last = Some(Begun { page: ask.page, per_page: ask.per_page, beginning });
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "connector",
+        imports: { default: trappable },
         additional_derives: [PartialEq],
     });
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use connector_egress::limits::Limits;
 use connector_egress::{
-    Budget, Grant, Method, OriginPattern, Policy, Scrubber, SecretSlot, Secrets, template,
+    Budget, Grant, Method, OriginPattern, Policy, Rule, Scrubber, SecretSlot, Secrets, template,
 };
 use serde_json::Value;
 
@@ -266,6 +266,10 @@ impl Sender for Counted {
             self.bytes.fetch_add(length as u64, Ordering::Relaxed);
         }
         result
+    }
+
+    fn refuse(&self, request: &Request, rule: Rule) {
+        self.channel.refuse(request, rule);
     }
 }
 

@@ -103,6 +103,16 @@ pub enum PluginError {
         /// The trap.
         reason: String,
     },
+    /// It went on asking for requests after those of the call were used up.
+    #[error(
+        "the plugin went on sending in {call} after its {limit} requests were used up, and was stopped"
+    )]
+    Flood {
+        /// The call.
+        call: &'static str,
+        /// How many requests it may send.
+        limit: u64,
+    },
     /// It handed over more than a call may.
     #[error("the plugin handed over more than {} MiB in {call}", limit >> 20)]
     TooMuch {

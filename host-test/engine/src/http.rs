@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use connector_egress::{
-    AuditRecord, Budget, Caps, Decision, Denial, Permit, PlannedRequest, Policy, Rule, Scrubber,
-    Secrets, Spent, retry_after,
+    AuditRecord, Budget, Caps, Decision, Denial, Permit, PlannedRequest, Policy, RequestUrl, Rule,
+    Scrubber, Secrets, Spent, retry_after,
 };
 
 pub(crate) use ahead::Ahead;
@@ -29,6 +29,9 @@ use client::{Client, Exchange, NoExchange, Outgoing};
 pub(crate) trait Sender: Send + Sync {
     /// Sends a request and waits for the whole answer, until `deadline`.
     fn send(&self, request: &Request, deadline: Instant) -> Result<Response, HttpError>;
+
+    /// Writes down a request that the call may not make any more.
+    fn refuse(&self, request: &Request, rule: Rule);
 }
 
 /// A request that a dry run kept back.
@@ -192,6 +195,13 @@ impl Sender for Channel {
                 Err(denied(&denial))
             }
         }
+    }
+
+    fn refuse(&self, request: &Request, rule: Rule) {
+        let planned = convert::plan(request);
+        let url = RequestUrl::parse(&planned.url).ok();
+        let denial = Denial { rule, message: String::new(), url };
+        self.audit.record(AuditRecord::denied(&denial, &planned, now_ms(), 1));
     }
 }
 

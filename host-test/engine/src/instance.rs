@@ -3,9 +3,10 @@
 //! Nothing of a call outlives it: after a trap the store is dropped, and the next call starts from nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connector_egress::limits::Limits;
+use connector_egress::rule::Rule;
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 
 use crate::bindings::generated::Connector;
@@ -32,7 +33,13 @@ pub(crate) struct CallState {
     deadline: Instant,
     guest_since: Instant,
     requests_left: u64,
+    refusals_left: u64,
 }
+
+/// A plugin that asks on and on for what it was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("it went on sending")]
+struct Flood;
 
 /// Runs `body` on a fresh instance. `call` names it in errors. Also gives the fuel used, where fuel is metered.
 pub(crate) fn run<T>(
@@ -50,6 +57,8 @@ pub(crate) fn run<T>(
         deadline: now + limits.page_time,
         guest_since: now,
         requests_left: limits.requests_per_page,
+        // Each refusal is written down: a plugin cannot be let fill the audit.
+        refusals_left: limits.requests_per_page,
     };
     let mut store = Store::new(plugin.runtime().engine(), state);
     store.limiter(|state| &mut state.resources);
@@ -91,6 +100,9 @@ fn classify(
     if state.resources.exceeded {
         return PluginError::Memory { call, limit: limits.memory_bytes };
     }
+    if error.is::<Flood>() {
+        return PluginError::Flood { call, limit: limits.requests_per_page };
+    }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) if state.cancel.is_cancelled() => PluginError::Cancelled { call },
         Some(Trap::Interrupt) => PluginError::Deadline { call, limit: limits.guest_time },
@@ -112,33 +124,54 @@ fn classify(
 }
 
 impl import::Host for CallState {
-    fn send(&mut self, request: Request) -> Result<Response, HttpError> {
-        let result = self.send_within_budget(&request);
-        self.guest_since = Instant::now();
-        result
+    fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
+        match self.take_request() {
+            Ok((sender, deadline)) => {
+                let result = sender.send(&request, deadline);
+                // Only a request renews the guest's time: one that is refused costs nothing and would go on for ever.
+                self.guest_since = Instant::now();
+                Ok(result)
+            }
+            Err(refusal) => {
+                let left = self.refusals_left.checked_sub(1);
+                self.refusals_left = left.ok_or(Flood)?;
+                if let Some(sender) = &self.sender {
+                    sender.refuse(&request, refusal.rule);
+                }
+                let Refusal { kind, message, .. } = refusal;
+                Ok(Err(HttpError { kind, maybe_sent: false, message: message.to_owned() }))
+            }
+        }
     }
 }
 
+/// Why a call may not send.
+struct Refusal {
+    kind: ErrorKind,
+    rule: Rule,
+    message: &'static str,
+}
+
 impl CallState {
-    fn send_within_budget(&mut self, request: &Request) -> Result<Response, HttpError> {
-        let refuse = |kind, message: &str| {
-            Err(HttpError { kind, maybe_sent: false, message: message.to_owned() })
-        };
+    /// One of the requests of this call, if it may send any more: through whom, and until when.
+    fn take_request(&mut self) -> Result<(Arc<dyn Sender>, Instant), Refusal> {
+        let refuse = |kind, rule, message| Err(Refusal { kind, rule, message });
         let Some(sender) = &self.sender else {
-            return refuse(ErrorKind::Denied, "this call may not use the network");
+            let message = "this call may not use the network";
+            return refuse(ErrorKind::Denied, Rule::BudgetRequests, message);
         };
         if self.cancel.is_cancelled() {
-            return refuse(ErrorKind::Cancelled, "the host is stopping");
+            return refuse(ErrorKind::Cancelled, Rule::TimeOut, "the host is stopping");
         }
         let Some(left) = self.requests_left.checked_sub(1) else {
-            return refuse(ErrorKind::Budget, "the requests of this call are used up");
+            let message = "the requests of this call are used up";
+            return refuse(ErrorKind::Budget, Rule::BudgetRequests, message);
         };
-        self.requests_left = left;
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left == Duration::ZERO {
-            return refuse(ErrorKind::Timeout, "the time of this call is used up");
+        if Instant::now() >= self.deadline {
+            return refuse(ErrorKind::Timeout, Rule::TimeOut, "the time of this call is used up");
         }
-        sender.send(request, self.deadline)
+        self.requests_left = left;
+        Ok((sender.clone(), self.deadline))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Edge {
 }
 
 /// After so many circles, pages do not stand where their size says.
-const MOST_CIRCLES: u32 = 8;
+const MOST_CIRCLES: u32 = 5;
 
 impl Edge {
     /// The rows at the end that the next page must begin before, besides the one before them.
@@ -217,6 +217,6 @@ impl Walk {
 
     /// Whether a page of a service whose pages never overlap is the next one.
     fn contiguous(&self, answer: &Answer<'_>) -> bool {
-        !answer.rows.is_empty() && answer.start <= self.edge.covered
+        answer.start <= self.edge.covered
     }
 }

@@ -23,6 +23,9 @@ pub(super) struct Sizes {
 /// The size that every source of knowledge about the API has used without trouble.
 const USUAL: u32 = 50;
 
+/// The least size at which pages overlap with a part of their rows only.
+const LEAST: u32 = 4;
+
 /// The largest size to ask for.
 pub(crate) const LARGEST: u32 = 100;
 
@@ -102,9 +105,9 @@ impl Sizes {
         self.honoured = self.honoured.max(size);
     }
 
-    /// Pages hold at most so many rows; whether sizes that overlap are left.
+    /// Pages hold at most so many rows; whether sizes are left that overlap and bring the walk on.
     pub(super) fn cap(&mut self, size: u32) -> bool {
-        if self.fixed.is_some() || size >= self.most {
+        if self.fixed.is_some() || size >= self.most || size < LEAST {
             return false;
         }
         (self.least, self.most) = (size.div_ceil(2), size);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::join::{Edge, Level};
 use super::plan::Sizes;
-use super::{Answer, Ask, Doubt, Verdict, Walk};
+use super::{Answer, Ask, Doubt, Lesson, Verdict, Walk};
 use crate::source::key::{Key, Keys};
 
 /// The rounds of one second.
@@ -25,6 +25,10 @@ pub(super) struct Rounds {
     /// Whether this round has had an answer that joins.
     begun: bool,
     back: u64,
+    /// Position behind an answer that was shorter than asked for and held no older row, and its
+    /// number of rows: the list ends there if the next page is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    short: Option<(u64, u32)>,
     /// Position of the second's first row in this round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first: Option<u64>,
@@ -56,6 +60,7 @@ impl Rounds {
             hint: edge.covered.saturating_sub(edge.ties),
             begun: false,
             back: 0,
+            short: None,
             first: None,
             tally: Tally::default(),
             before: None,
@@ -75,7 +80,8 @@ impl Rounds {
     fn begin(&mut self, sizes: &Sizes) {
         self.per_page = sizes.of_round(self.number);
         self.page = self.hint.saturating_sub(1 + self.back) / u64::from(self.per_page);
-        (self.begun, self.first, self.tally) = (false, None, Tally::default());
+        (self.begun, self.short, self.first) = (false, None, None);
+        self.tally = Tally::default();
     }
 
     fn step_back(&mut self, sizes: &Sizes) {
@@ -109,16 +115,22 @@ impl Walk {
             // The whole second is in this one answer.
             return self.join(answer);
         }
+        if let (Some((_, rows)), false) = (rounds.short, answer.rows.is_empty()) {
+            self.cap_round(answer, rows);
+            return false;
+        }
         rounds.begun = true;
         rounds.back = 0;
         self.take_rows(&mut rounds, answer, front);
         let older = answer.levels.iter().position(|&level| level < front);
-        if older.is_none() && !answer.is_short() {
+        if older.is_none() && rounds.short.is_none() {
+            rounds.short = answer.is_short().then(|| (answer.reached(), answer.len()));
             rounds.page = rounds.page.saturating_add(1);
             self.rounds = Some(rounds);
             return false;
         }
-        let end = older.map_or(answer.reached(), |index| answer.position(index));
+        let short = rounds.short.map(|(end, _)| end);
+        let end = older.map(|index| answer.position(index)).or(short).unwrap_or(answer.reached());
         let first = rounds.first.unwrap_or(end);
         let same = rounds.before.is_some_and(|(a, b, _)| (a, b) == (first, end));
         let whole = same
@@ -142,6 +154,18 @@ impl Walk {
             self.doubt(Doubt::Ties);
         }
         self.close(answer, front, first, end)
+    }
+
+    /// Rows came behind an answer that was shorter than asked for: pages hold no more than that one,
+    /// and do not stand where their size says.
+    fn cap_round(&mut self, answer: &mut Answer<'_>, rows: u32) {
+        self.guard.idle += 1;
+        if self.sizes.cap(rows) {
+            answer.lessons.push(Lesson::Capped(rows));
+            self.rounds = Some(Rounds::new(&self.edge, &self.sizes));
+        } else {
+            self.fix(answer, rows);
+        }
     }
 
     /// Hands over the rows of the second that are new.

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use connector_egress::Rule;
+
 use super::Sender;
 use crate::bindings::http::{HttpError, Request, Response};
 
@@ -105,6 +107,10 @@ impl Sender for Ahead {
             None => self.sender.send(request, deadline),
         }
     }
+
+    fn refuse(&self, request: &Request, rule: Rule) {
+        self.sender.refuse(request, rule);
+    }
 }
 
 impl Drop for Ahead {
@@ -191,6 +197,8 @@ mod tests {
                 body: Body::Text(request.url.clone()),
             })
         }
+
+        fn refuse(&self, _request: &Request, _rule: Rule) {}
     }
 
     fn get(url: &str) -> Request {

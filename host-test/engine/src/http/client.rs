@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use connector_egress::limits::Limits;
@@ -64,6 +65,7 @@ pub(crate) struct NoExchange {
 pub(crate) struct Client {
     agent: Agent,
     limits: Limits,
+    stopped: AtomicBool,
 }
 
 impl Client {
@@ -97,11 +99,16 @@ impl Client {
             .build();
         let connector = Dialer::default().chain(RustlsConnector::default()).chain(Watcher);
         let resolver = CheckedResolver { lookup: network.lookup.clone(), loopback };
-        Client { agent: Agent::with_parts(config, connector, resolver), limits: limits.clone() }
+        Client {
+            agent: Agent::with_parts(config, connector, resolver),
+            limits: limits.clone(),
+            stopped: AtomicBool::new(false),
+        }
     }
 
     /// Cuts off whatever is under way, on every thread; nothing can be sent afterwards.
     pub(crate) fn shut_down(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
         self.agent.clone().shutdown();
     }
 
@@ -113,16 +120,25 @@ impl Client {
     ) -> Result<Exchange, NoExchange> {
         dial::reset_wire();
         let left = deadline.saturating_duration_since(Instant::now());
+        let reads_no_body = outgoing.method == Method::HEAD;
         let response = self.send(outgoing, left.min(self.limits.request_time)).map_err(explain)?;
         let (head, body) = response.into_parts();
-        let encoding = head.headers.get(http::header::CONTENT_ENCODING);
+        self.check_headers(&head.headers)?;
+        let bodiless = reads_no_body || matches!(head.status.as_u16(), 204 | 304);
+        let encoding = head.headers.get(http::header::CONTENT_ENCODING).filter(|_| !bodiless);
         let encoding = encoding.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let length = body.content_length();
+        let framed = length.is_some() || head.headers.contains_key(http::header::TRANSFER_ENCODING);
         // The client's own cap has to lie above ours, or its error would hide which rule it was.
         let reader = body.into_with_config().limit(u64::MAX).reader();
         let read = body::read(reader, encoding.as_deref(), length, &self.limits);
         let wire = dial::wire();
         match read {
+            // Without a length only the end of the connection says that the body is whole.
+            Ok(_) if !framed && (wire.cut || self.stopped.load(Ordering::SeqCst)) => {
+                let message = "the connection was cut inside of the body".into();
+                Err(no_exchange(ErrorKind::Closed, None, message))
+            }
             Ok(read) => Ok(Exchange {
                 status: head.status,
                 headers: head.headers,
@@ -132,6 +148,15 @@ impl Client {
             }),
             Err(error) => Err(body_error(error)),
         }
+    }
+
+    fn check_headers(&self, headers: &HeaderMap) -> Result<(), NoExchange> {
+        let bytes: usize =
+            headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if headers.len() as u64 > self.limits.headers || bytes as u64 > self.limits.header_bytes {
+            return Err(headers_too_large());
+        }
+        Ok(())
     }
 
     fn send(
@@ -195,11 +220,11 @@ fn explain(error: ureq::Error) -> NoExchange {
             None,
             format!("the service could not prove who it is: {error}"),
         ),
-        ureq::Error::LargeResponseHeader(..) => no_exchange(
-            ErrorKind::TooLarge,
-            Some(Rule::ResponseTooLarge),
-            "the headers of the answer are larger than the host allows".into(),
-        ),
+        ureq::Error::LargeResponseHeader(..) => headers_too_large(),
+        // The client does not export the type of this error.
+        ureq::Error::Protocol(error) if error.to_string().contains("too many headers") => {
+            headers_too_large()
+        }
         ureq::Error::BadUri(what) => {
             no_exchange(ErrorKind::InvalidRequest, None, format!("the host cannot send {what}"))
         }
@@ -212,6 +237,11 @@ fn explain(error: ureq::Error) -> NoExchange {
     }
 }
 
+fn headers_too_large() -> NoExchange {
+    let message = "the answer has more or larger headers than the host allows";
+    no_exchange(ErrorKind::TooLarge, Some(Rule::HeadersTooLarge), message.into())
+}
+
 fn io_error(error: &io::Error) -> NoExchange {
     let inner = error.get_ref();
     if let Some(denied) = inner.and_then(|inner| inner.downcast_ref::<AddressDenied>()) {
@@ -221,11 +251,16 @@ fn io_error(error: &io::Error) -> NoExchange {
         let message = format!("the service could not prove who it is: {tls}");
         return no_exchange(ErrorKind::Tls, None, message);
     }
-    if let Some(inner) = inner.and_then(|inner| inner.downcast_ref::<ureq::Error>())
-        && let ureq::Error::Timeout(timeout) = inner
-    {
-        let message = format!("the service did not answer in time ({timeout})");
-        return no_exchange(ErrorKind::Timeout, Some(Rule::TimeOut), message);
+    match inner.and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(ureq::Error::Timeout(timeout)) => {
+            let message = format!("the service did not answer in time ({timeout})");
+            return no_exchange(ErrorKind::Timeout, Some(Rule::TimeOut), message);
+        }
+        Some(ureq::Error::Protocol(error)) => {
+            let message = format!("the answer is not HTTP: {error}");
+            return no_exchange(ErrorKind::Malformed, None, message);
+        }
+        _ => {}
     }
     let wire = dial::wire();
     match error.kind() {

@@ -7,13 +7,15 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
 
 use connector_egress::address;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
+    Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport, time,
 };
 
 /// Finds the addresses of a host name.
@@ -38,6 +40,8 @@ pub(crate) struct Wire {
     pub(crate) dialled: Option<SocketAddr>,
     /// Whether a byte of the request itself was handed to the connection.
     pub(crate) sent: bool,
+    /// Whether the connection ended otherwise than it should: by a reset, or without the end that TLS signs.
+    pub(crate) cut: bool,
 }
 
 thread_local! {
@@ -76,7 +80,7 @@ impl Resolver for CheckedResolver {
         &self,
         uri: &Uri,
         _config: &Config,
-        _timeout: NextTimeout,
+        timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -85,7 +89,7 @@ impl Resolver for CheckedResolver {
         let granted = self.loopback.contains(&(host.to_owned(), port));
         let found = match host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self.lookup.lookup(host, port).map_err(|_| ureq::Error::HostNotFound)?,
+            Err(_) => self.look_up(host, port, timeout)?,
         };
         if found.is_empty() {
             return Err(ureq::Error::HostNotFound);
@@ -103,6 +107,28 @@ impl Resolver for CheckedResolver {
             addresses.push(address);
         }
         Ok(addresses)
+    }
+}
+
+impl CheckedResolver {
+    /// Looks up on a thread of its own: a resolver cannot be interrupted, so one that takes too long is left behind.
+    fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        timeout: NextTimeout,
+    ) -> Result<Vec<SocketAddr>, ureq::Error> {
+        let (found, finding) = mpsc::sync_channel(1);
+        let (lookup, host) = (self.lookup.clone(), host.to_owned());
+        std::thread::spawn(move || {
+            // Nobody listens any more where it took too long.
+            let _ = found.send(lookup.lookup(&host, port));
+        });
+        match finding.recv_timeout(*timeout.after) {
+            Ok(found) => found.map_err(|_| ureq::Error::HostNotFound),
+            Err(RecvTimeoutError::Timeout) => Err(ureq::Error::Timeout(timeout.reason)),
+            Err(RecvTimeoutError::Disconnected) => Err(ureq::Error::HostNotFound),
+        }
     }
 }
 
@@ -127,9 +153,17 @@ impl Connector<()> for Dialer {
         _chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
         let mut last = ureq::Error::ConnectionFailed;
-        for address in &details.addrs {
+        let begun = Instant::now();
+        for (index, address) in details.addrs.iter().enumerate() {
             let mut one = details.resolver.empty();
             one.push(*address);
+            let mut timeout = details.timeout;
+            if let time::Duration::Exact(whole) = timeout.after {
+                let left = whole.saturating_sub(begun.elapsed());
+                // Half of what is left for each but the last: the time-out is that of all addresses together.
+                let share = if index + 1 < details.addrs.len() { left / 2 } else { left };
+                timeout.after = share.into();
+            }
             let details = ConnectionDetails {
                 uri: details.uri,
                 addrs: one,
@@ -137,7 +171,7 @@ impl Connector<()> for Dialer {
                 request_level: details.request_level,
                 resolver: details.resolver,
                 now: details.now,
-                timeout: details.timeout,
+                timeout,
                 current_time: details.current_time.clone(),
                 run_connector: details.run_connector.clone(),
                 register_shutdown: details.register_shutdown.clone(),
@@ -200,7 +234,7 @@ impl<T: Transport> Connector<T> for Watcher {
     }
 }
 
-/// A connection that notes that a request went out.
+/// A connection that notes that a request went out, and that it was cut: the client takes some cuts for an end.
 #[derive(Debug)]
 pub(crate) struct Watched<T>(T);
 
@@ -215,7 +249,11 @@ impl<T: Transport> Transport for Watched<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.0.await_input(timeout)
+        let result = self.0.await_input(timeout);
+        if let Err(ureq::Error::Io(_)) = &result {
+            WIRE.with_borrow_mut(|wire| wire.cut = true);
+        }
+        result
     }
 
     fn is_open(&mut self) -> bool {

@@ -1,6 +1,5 @@
 //! Who cannot prove to be the origin gets nothing, not even the request.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use rustls::ServerConfig;

@@ -1,6 +1,6 @@
 //! A connection that is cut, at every stage: the guest learns that there is no answer, and whether it was sent.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 use serde_json::json;
 
@@ -18,7 +18,8 @@ fn cut_after(bytes: &'static [u8]) -> Server {
 fn check(server: &Server, kind: &str, maybe_sent: bool) {
     let lab = Lab::of(server);
     for method in ["GET", "POST"] {
-        let received = lab.send_one(json!({ "method": method, "url": HOME, "body": "{}" }));
+        let received =
+            lab.send_one(json!({ "method": method, "url": format!("{HOME}/"), "body": "{}" }));
         assert_error(&received, kind, maybe_sent);
     }
     // Neither was tried again.

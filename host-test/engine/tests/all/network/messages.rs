@@ -1,7 +1,5 @@
 //! What reaches the service, and what comes back.
 
-use std::io::Write as _;
-
 use serde_json::json;
 
 use crate::support::lab::{CANARY, HOME, Lab, get};
@@ -66,7 +64,8 @@ fn duplicate_headers_of_an_answer_survive() {
 fn every_method_keeps_its_body() {
     for method in ["POST", "PUT", "DELETE", "GET"] {
         let server = fine();
-        let request = json!({ "method": method, "url": HOME, "body": "{\"a\":\"ü\"}" });
+        let request =
+            json!({ "method": method, "url": format!("{HOME}/"), "body": "{\"a\":\"ü\"}" });
         assert_eq!(Lab::of(&server).send_one(request)["status"], 200);
         let seen = server.request();
         assert_eq!(seen.line, format!("{method} / HTTP/1.1"));
@@ -80,7 +79,8 @@ fn every_method_keeps_its_body() {
 fn a_head_has_no_body_whatever_it_announces() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\ncontent-encoding: gzip\r\n\r\n";
     let server = Server::answering(head);
-    let received = Lab::of(&server).send_one(json!({ "method": "HEAD", "url": HOME }));
+    let received =
+        Lab::of(&server).send_one(json!({ "method": "HEAD", "url": format!("{HOME}/") }));
     assert_eq!(received["text"], "", "{received}");
 }
 

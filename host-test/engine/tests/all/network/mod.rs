@@ -4,6 +4,7 @@ mod addresses;
 mod bodies;
 mod certificates;
 mod closed;
+mod environment;
 mod messages;
 mod redirects;
 mod slow;

@@ -1,6 +1,6 @@
 //! A service that takes its time gets no more than the limits give, and never more than the call has left.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
