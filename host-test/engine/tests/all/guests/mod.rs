@@ -1,0 +1,6 @@
+//! Hostile guests: each ends in the error that it should, and the next call works as if nothing had happened.
+
+mod answers;
+mod components;
+mod harm;
+mod requests;
