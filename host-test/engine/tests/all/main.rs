@@ -8,4 +8,5 @@
 
 mod guests;
 mod network;
+mod secrets;
 mod support;

@@ -2,5 +2,6 @@
 
 mod answers;
 mod components;
+mod cost;
 mod harm;
 mod requests;
