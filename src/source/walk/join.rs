@@ -76,7 +76,7 @@ impl Edge {
         match self.front {
             None => true,
             Some(front) if level == front => {
-                !(self.closed && self.many) && !self.seen.contains(key)
+                !(self.seen.contains(key) || (self.closed && self.many))
             }
             Some(front) => level < front,
         }
