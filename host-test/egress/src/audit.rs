@@ -54,6 +54,8 @@ pub struct AuditRecord {
     pub bytes_out: u64,
     /// Bytes of the answer's body as they came from the network.
     pub bytes_in: u64,
+    /// How often a secret occurred in the answer and was replaced before the plugin saw it.
+    pub redacted: u64,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }
@@ -103,6 +105,7 @@ impl AuditRecord {
             status: None,
             bytes_out: 0,
             bytes_in: 0,
+            redacted: 0,
             duration_ms: 0,
         }
     }

@@ -25,8 +25,17 @@ pub fn recurse(depth: u64) -> u64 {
     if depth == u64::MAX {
         return depth;
     }
+    let again: fn(u64) -> u64 = std::hint::black_box(recurse);
+    again(depth + 1) + depth
+}
+
+/// Calls itself deeper than its own memory has room for frames.
+pub fn recurse_with_frames(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
     let frame = std::hint::black_box([depth; 64]);
-    std::hint::black_box(recurse(depth + 1)) + frame[0]
+    recurse_with_frames(depth + 1) + std::hint::black_box(frame)[0]
 }
 
 /// Sends without end, whatever the host says.
