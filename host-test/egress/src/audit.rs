@@ -162,8 +162,7 @@ mod tests {
 
     #[test]
     fn a_record_names_rule_origin_and_path_and_never_a_query_a_header_or_a_body() {
-        const COST: &str =
-            r#""dialled":null,"status":null,"bytes_out":0,"bytes_in":0,"duration_ms":0}"#;
+        const COST: &str = r#""dialled":null,"status":null,"bytes_out":0,"bytes_in":0,"redacted":0,"duration_ms":0}"#;
         let query = format!("?q={CANARY}");
         for (method, url, verdict, rule, target) in [
             (

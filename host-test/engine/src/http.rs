@@ -141,7 +141,7 @@ impl Channel {
         record.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match result {
             Ok(exchange) => self.receive(exchange, record),
-            Err(failed) => Err(self.fail(failed, record)),
+            Err(failed) => Err(self.fail(&failed, record)),
         }
     }
 
@@ -165,7 +165,7 @@ impl Channel {
         Ok(response)
     }
 
-    fn fail(&self, failed: NoExchange, mut record: AuditRecord) -> HttpError {
+    fn fail(&self, failed: &NoExchange, mut record: AuditRecord) -> HttpError {
         record.dialled = failed.dialled;
         let record = match failed.rule {
             Some(rule) => record.stopped_by(rule),

@@ -64,7 +64,7 @@ fn report(notices: Vec<Notice>) -> CheckReport {
 }
 
 /// A second owner of the same bytes, as a plugin written by hand can make.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, clippy::same_length_and_capacity)]
 fn alias(shared: &mut str) -> String {
     let (pointer, length) = (shared.as_mut_ptr(), shared.len());
     // Not sound once two owners free it; the host stops the call before anything is freed.
