@@ -82,6 +82,8 @@ enum Command {
     Streams(commands::streams::Streams),
     Read(commands::read::Read),
     Emulator(commands::emulator::Emulator),
+    Airbyte(crate::airbyte::Airbyte),
+    Singer(crate::singer::Singer),
 }
 
 /// Runs the command that the arguments name, and says how it ended.
@@ -109,6 +111,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Streams(command) => command.run(&context),
         Command::Read(command) => command.run(&context),
         Command::Emulator(command) => command.run(&context),
+        Command::Airbyte(command) => command.run(&context),
+        Command::Singer(command) => command.run(&context),
     };
     let ended = match result {
         Ok(exit) => exit,

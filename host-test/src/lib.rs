@@ -16,8 +16,11 @@
 //! | [`output`], [`state_file`] | where records and states go, so that a killed run loses nothing |
 //! | [`progress`] | what a person sees while it runs |
 //! | [`prompt`] | questions at a terminal |
+//! | [`airbyte`], [`singer`], [`adapter`] | the protocols of other platforms, and what they share |
 //! | [`saved`] | the store of credentials, and a record opened to an account |
 
+pub mod adapter;
+pub mod airbyte;
 pub mod cli;
 pub mod commands;
 pub mod console;
@@ -31,6 +34,7 @@ pub mod progress;
 pub mod prompt;
 pub mod saved;
 mod signals;
+pub mod singer;
 pub mod state_file;
 pub mod words;
 
