@@ -167,6 +167,8 @@ enum End {
         size: u32,
         /// Whether that answer joined and added nothing.
         quiet: bool,
+        /// Whether one such answer is enough to tell that the size is capped.
+        sure: bool,
     },
     /// Nothing is past what was read: see whether there is something further on.
     Further,
@@ -375,8 +377,8 @@ impl Walk {
     /// Whether the walk has come to its end with this answer.
     fn judge(&mut self, answer: &mut Answer<'_>) -> bool {
         match self.end {
-            End::Past { size, quiet } => {
-                self.judge_past(answer, size, quiet);
+            End::Past { size, quiet, sure } => {
+                self.judge_past(answer, size, quiet, sure);
                 return false;
             }
             End::Further if answer.rows.is_empty() => return self.end_pass(true),
@@ -396,6 +398,7 @@ impl Walk {
         if self.joins(answer) {
             return self.join(answer);
         }
+        self.note_length(answer);
         self.guard.idle += 1;
         if !self.edge.step_back(self.sizes.largest()) && self.sizes.overlap() {
             self.fix(answer, answer.expected);
@@ -404,8 +407,9 @@ impl Walk {
     }
 
     /// An answer to the question whether rows are past what was read: none, and the list may end
-    /// there; some, and the size of pages is capped, if an answer of that length came twice.
-    fn judge_past(&mut self, answer: &mut Answer<'_>, size: u32, quiet: bool) {
+    /// there; some, and the size of pages is capped, if an answer of that length came twice or began
+    /// at the head.
+    fn judge_past(&mut self, answer: &mut Answer<'_>, size: u32, quiet: bool, sure: bool) {
         self.end = match (answer.rows.is_empty(), quiet) {
             (true, true) => End::Further,
             (true, false) | (false, _) => End::Open,
@@ -417,10 +421,10 @@ impl Walk {
         let (largest, new) = (self.sizes.largest(), self.any_new(answer));
         if !new && size != largest {
             // A service that rounds sizes may have answered from elsewhere.
-            self.end = End::Past { size: largest, quiet };
+            self.end = End::Past { size: largest, quiet, sure: false };
         }
         let (short, times) = self.guard.short;
-        if times >= 2 && short == size && new {
+        if (sure || times >= 2) && short == size && new && self.sizes.overlap() {
             self.guard.short = (0, 0);
             if self.sizes.cap(size) {
                 answer.lessons.push(Lesson::Capped(size));

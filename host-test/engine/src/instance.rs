@@ -81,6 +81,10 @@ pub(crate) fn run<T>(
             let instance = plugin.pre().instantiate(&mut store)?;
             body(&instance, &mut store)
         });
+    #[cfg(feature = "guest-memory")]
+    if let Some(observer) = &plugin.observer {
+        crate::memory::show(&**observer, call, &mut store);
+    }
     match outcome {
         Ok(value) => {
             let left = store.get_fuel().ok();

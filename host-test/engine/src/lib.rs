@@ -26,6 +26,8 @@ pub mod connection;
 mod error;
 pub mod http;
 mod instance;
+#[cfg(feature = "guest-memory")]
+pub mod memory;
 pub mod pacer;
 pub mod plugin;
 pub mod read;

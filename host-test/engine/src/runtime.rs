@@ -51,6 +51,8 @@ impl Runtime {
             .epoch_interruption(true)
             .consume_fuel(config.fuel)
             .memory_init_cow(true);
+        #[cfg(feature = "guest-memory")]
+        engine.guest_debug(true);
         if config.pooling {
             let mut pool = PoolingAllocationConfig::default();
             pool.max_unused_warm_slots(16).linear_memory_keep_resident(64 << 10);

@@ -120,7 +120,12 @@ impl destination::Guest for Hostile {
         Ok(Vec::new())
     }
 
-    fn validate(_: Settings, _target: String, _operation: String, _options: String) -> Vec<Problem> {
+    fn validate(
+        _: Settings,
+        _target: String,
+        _operation: String,
+        _options: String,
+    ) -> Vec<Problem> {
         Vec::new()
     }
 
@@ -150,6 +155,7 @@ fn run(settings: &Settings) -> credentials::CheckReport {
         Ok(Script::Spin) => harm::spin(),
         Ok(Script::TakeMemory) => harm::take_memory(),
         Ok(Script::Recurse) => harm::recurse(0).to_string(),
+        Ok(Script::RecurseWithFrames) => harm::recurse_with_frames(0).to_string(),
         Ok(Script::Panic) => panic!("as told"),
         Ok(Script::Flood { request }) => harm::flood(&request.request()),
         Ok(Script::HandOver { mebibytes }) => return harm::hand_over(mebibytes),

@@ -24,6 +24,8 @@ pub enum Script {
     TakeMemory,
     /// Calls itself without end.
     Recurse,
+    /// Calls itself without end, with much to remember each time.
+    RecurseWithFrames,
     /// Panics.
     Panic,
     /// Sends without end.

@@ -6,5 +6,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod guests;
 mod network;
+mod secrets;
 mod support;
