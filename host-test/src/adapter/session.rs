@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use connector_egress::Secrets;
-use connector_engine::audit::Audit;
+use connector_egress::{Limits, Secret, Secrets};
+use connector_engine::audit::{Audit, NoAudit};
 use connector_engine::bindings::description::Descriptor;
 use connector_engine::bindings::destination::Target;
 use connector_engine::bindings::source::StreamInfo;
 use connector_engine::bindings::types::Problem;
+use connector_engine::http::Network;
 use connector_engine::state::Owner;
-use connector_engine::{Connection, Plugin};
+use connector_engine::{Connection, ConnectionConfig, Plugin};
 use serde_json::{Map, Value};
 
 use super::config::FlatConfig;
@@ -75,12 +76,26 @@ impl Described {
         Ok(Session { connection, credential, rest })
     }
 
-    /// The streams and targets that the plugin names without a credential; none of a plugin that has to ask the
-    /// service for them.
+    /// The streams and targets that the plugin names for any account; none of a plugin that has to ask the service.
+    /// Every secret is a word that is none, and nothing is sent.
     pub fn without_credential(&self, context: &Context) -> (Vec<StreamInfo>, Vec<Target>) {
-        let account =
-            Account { id: String::new(), values: Map::new(), secrets: Secrets::default() };
-        let Ok(connection) = context.connect_watched(&self.plugin, account, None, false) else {
+        let mut secrets = Secrets::default();
+        for slot in &self.descriptor.secrets {
+            secrets.insert(&slot.name, Secret::new("none".into()));
+        }
+        let limits = Limits { requests_per_page: 0, requests_per_run: 0, ..Limits::default() };
+        let config = ConnectionConfig {
+            settings: "{}".into(),
+            secrets,
+            grants: Vec::new(),
+            limits,
+            rate: None,
+            dry_run: true,
+            network: Network::system(),
+            audit: Arc::new(NoAudit),
+            cancel: context.cancel.clone(),
+        };
+        let Ok(connection) = Connection::open(&self.plugin, config) else {
             return (Vec::new(), Vec::new());
         };
         let streams = if self.descriptor.reads { connection.streams() } else { Ok(Vec::new()) };

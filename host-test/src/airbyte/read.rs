@@ -121,8 +121,9 @@ fn plan(
     let info = find_stream(streams, configured.name())?;
     let name = &info.name;
     let wanted = match configured.sync_mode.as_str() {
-        "full_refresh" => RunMode::Full,
         "incremental" if info.modes.contains(&Mode::Incremental) => RunMode::Incremental,
+        // Some platforms ask for it whatever was discovered, and mean what the stream can.
+        "full_refresh" | "incremental" => RunMode::Full,
         mode => {
             let message = format!("{name} cannot be read in the sync mode `{mode}`");
             return Err(CliError::new(Exit::Settings, "sync-mode", message)

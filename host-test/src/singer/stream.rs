@@ -2,7 +2,7 @@
 //!
 //! Records and the state that covers them leave in one write. The last state of a stream waits until it is known how
 //! the stream ended: only after a full walk that is proved complete and that kept no row back are the rows of other
-//! versions said to be gone.
+//! versions said to be gone. Options that differ from their defaults may keep rows back, as may a row that is no record.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -50,6 +50,17 @@ impl Out {
     }
 }
 
+/// How a stream is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk {
+    /// The mode.
+    pub mode: RunMode,
+    /// Whether it goes on with a walk that was interrupted.
+    pub resumed: bool,
+    /// Whether its options may keep rows back.
+    pub narrowed: bool,
+}
+
 /// Sends what one stream gives.
 pub struct TapStream<'a> {
     selection: Selection,
@@ -67,16 +78,16 @@ pub struct TapStream<'a> {
 }
 
 impl<'a> TapStream<'a> {
-    /// Of a stream that is read in a mode. `resumed` if it goes on with a walk that was interrupted.
+    /// Of a stream that is read as `walk` says.
     pub fn new(
         selection: Selection,
         stream: &StreamInfo,
         owner: Owner,
-        mode: RunMode,
-        resumed: bool,
+        walk: Walk,
         bookmark: Option<Bookmark>,
         shared: &'a Shared,
     ) -> Self {
+        let Walk { mode, resumed, narrowed } = walk;
         let bookmark = bookmark.unwrap_or_default();
         let by_full_read = stream.deletions == Deletions::ByFullRead;
         let position = bookmark.connector.as_ref();
@@ -94,7 +105,7 @@ impl<'a> TapStream<'a> {
             cursor: stream.cursor.clone(),
             bookmark,
             version: version.filter(|_| by_full_read),
-            withheld: withheld && !begins,
+            withheld: narrowed || withheld && !begins,
             shared,
             started: false,
             buffer: Vec::new(),
@@ -184,7 +195,7 @@ impl PageSink for TapStream<'_> {
         self.start()?;
         self.records(page)?;
         if self.mode == RunMode::Full {
-            self.withheld |= page.totals.filtered > 0 || page.totals.quarantined > 0;
+            self.withheld |= !page.quarantined.is_empty();
         }
         self.note(page)?;
         self.send(!page.finished)?;
@@ -292,16 +303,14 @@ mod tests {
 
     struct Case {
         deletions: Deletions,
-        mode: RunMode,
-        resumed: bool,
+        walk: Walk,
         bookmark: Option<&'static str>,
         dropped: &'static [&'static str],
     }
 
     const FULL: Case = Case {
         deletions: Deletions::ByFullRead,
-        mode: RunMode::Full,
-        resumed: false,
+        walk: Walk { mode: RunMode::Full, resumed: false, narrowed: false },
         bookmark: None,
         dropped: &[],
     };
@@ -340,8 +349,7 @@ mod tests {
         let bookmark = case.bookmark.map(|text| serde_json::from_str(text).expect("a bookmark"));
         let mut selection = Selection::all(&info);
         selection.dropped = case.dropped.iter().map(|name| (*name).to_owned()).collect();
-        let mut stream =
-            TapStream::new(selection, &info, owner, case.mode, case.resumed, bookmark, &shared);
+        let mut stream = TapStream::new(selection, &info, owner, case.walk, bookmark, &shared);
         run(&mut stream);
         let text = String::from_utf8(memory.0.lock().expect("no panic").clone()).expect("UTF-8");
         let lines: Vec<_> = text.lines().map(short).collect();
@@ -374,13 +382,27 @@ mod tests {
         }
     }
 
+    fn page_with_bad_row(stream: &mut TapStream<'_>) {
+        let bad = BadRecord { raw: "7".into(), code: "no-key".into(), message: "No key.".into() };
+        let page = PageOut {
+            records: &[],
+            deleted: &[],
+            quarantined: &[bad],
+            state: r#"{"n":1}"#,
+            finished: true,
+            mark: Some("2026"),
+            total: None,
+            totals: &Totals::default(),
+        };
+        stream.page(&page).expect("in memory");
+    }
+
     fn page(stream: &mut TapStream<'_>, records: &[&str], finished: bool, totals: &Totals) {
         let records: Vec<_> = records.iter().map(|text| (*text).to_owned()).collect();
-        let bad: Vec<BadRecord> = Vec::new();
         let page = PageOut {
             records: &records,
             deleted: &[],
-            quarantined: &bad,
+            quarantined: &[],
             state: r#"{"n":1}"#,
             finished,
             mark: Some("2026"),
@@ -415,12 +437,17 @@ mod tests {
         let doubt = Notice { code: "ties".into(), message: "Too many.".into() };
         let unproved = End::Unproved(vec![doubt]);
         check(&FULL, |stream| whole(stream, &unproved, &Totals::default()), &expected);
-        for totals in [
-            Totals { filtered: 1, ..Totals::default() },
-            Totals { quarantined: 1, ..Totals::default() },
-        ] {
-            check(&FULL, |stream| whole(stream, &End::Complete, &totals), &expected);
-        }
+        let narrowed = Case { walk: Walk { narrowed: true, ..FULL.walk }, ..FULL };
+        check(&narrowed, |s| whole(s, &End::Complete, &Totals::default()), &expected);
+        check(
+            &FULL,
+            |stream| {
+                let totals = Totals::default();
+                page_with_bad_row(stream);
+                stream.ended(&End::Complete, &totals).expect("in memory");
+            },
+            &[SCHEMA, FINISHED],
+        );
     }
 
     #[test]
@@ -437,7 +464,11 @@ mod tests {
 
     #[test]
     fn an_incremental_run_keeps_the_version_and_activates_nothing() {
-        let case = Case { mode: RunMode::Incremental, bookmark: Some(EARLIER), ..FULL };
+        let case = Case {
+            walk: Walk { mode: RunMode::Incremental, ..FULL.walk },
+            bookmark: Some(EARLIER),
+            ..FULL
+        };
         check(
             &case,
             |stream| whole(stream, &End::Complete, &Totals::default()),
@@ -447,7 +478,8 @@ mod tests {
 
     #[test]
     fn a_walk_that_goes_on_keeps_its_version_and_what_it_kept_back() {
-        let case = Case { resumed: true, bookmark: Some(EARLIER), ..FULL };
+        let case =
+            Case { walk: Walk { resumed: true, ..FULL.walk }, bookmark: Some(EARLIER), ..FULL };
         let lines = [
             SCHEMA,
             r#"RECORD {"id":1.0} v7"#,
@@ -457,7 +489,7 @@ mod tests {
         ];
         check(&case, |stream| whole(stream, &End::Complete, &Totals::default()), &lines);
         let spoiled = r#"{"connector":{"position":{},"version":7,"withheld":true}}"#;
-        let case = Case { resumed: true, bookmark: Some(spoiled), ..FULL };
+        let case = Case { bookmark: Some(spoiled), ..case };
         let lines = [SCHEMA, r#"RECORD {"id":1.0} v7"#, UNDER_WAY, FINISHED];
         check(&case, |stream| whole(stream, &End::Complete, &Totals::default()), &lines);
     }

@@ -17,7 +17,7 @@ use super::catalogue::{self, Selection};
 use super::metrics::Timers;
 use super::settings::{About, Arguments};
 use super::state::{Bookmarks, REMEDY};
-use super::stream::{Shared, TapStream, schema_message};
+use super::stream::{Shared, TapStream, Walk, schema_message};
 use crate::adapter::options::Options;
 use crate::adapter::resume::{self, Start};
 use crate::adapter::session::{Described, Session};
@@ -157,7 +157,11 @@ fn read(
             context.console.note(&text);
         }
         let start = Start::from(envelope, wanted);
-        let resumed = start.state.is_some();
+        let walk = Walk {
+            mode: start.mode,
+            resumed: start.state.is_some(),
+            narrowed: forms.may_narrow(&info.name, &options),
+        };
         let run = StreamRun {
             info: info.clone(),
             mode: start.mode,
@@ -165,7 +169,7 @@ fn read(
             state: start.state,
             limit: None,
         };
-        let sink = TapStream::new(selection, info, owner, start.mode, resumed, bookmark, &shared);
+        let sink = TapStream::new(selection, info, owner, walk, bookmark, &shared);
         runs.push((run, sink));
     }
     let config = ReadConfig { retry: RetryPolicy::standard(), ahead: AHEAD };

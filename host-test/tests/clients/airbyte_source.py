@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import jsonschema
@@ -328,7 +329,7 @@ def incremental_cases(cases, source, catalog):
 
     cases.check("AC-90", "a first incremental read gives states and records", lambda: (
         equal(first.code, 0),
-        equal(len(records(first, "users")), lab.users),
+        equal(len({r["crmhero_user_id"] for r in records(first, "users")}), lab.users),
     ))
 
     def again():
@@ -382,12 +383,24 @@ def incremental_cases(cases, source, catalog):
     cases.check("CX-23", "a state of other options is refused, and stands", foreign)
 
 
+def silently(case):
+    """Without the progress that PyAirbyte shows to people."""
+
+    def run():
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            case()
+
+    return run
+
+
 def pyairbyte_cases(cases, lab):
     """PyAirbyte runs the binary as a local executable."""
     import airbyte
     from airbyte.caches import DuckDBCache
 
     logging.disable(logging.CRITICAL)
+    # It ends a process as soon as it has the message it wants, and complains of the signal where nobody can catch it.
+    sys.unraisablehook = lambda _: None
     source = airbyte.get_source(
         NAME, config={"api_key": lab.token}, local_executable=lab.wrapper("airbyte"), install_if_missing=False)
 
@@ -401,16 +414,19 @@ def pyairbyte_cases(cases, lab):
         source.select_streams(["users", "leads", "tags", "articles"])
         cache = DuckDBCache(db_path=lab.folder / "cache.duckdb")
         result = source.read(cache=cache)
-        equal(len(list(result["users"])), lab.users)
-        equal(len(list(result["leads"])), lab.leads)
+        equal(len({row["crmhero_user_id"] for row in result["users"]}), lab.users)
+        equal(len({row["crmhero_user_id"] for row in result["leads"]}), lab.leads)
         assert len(list(result["articles"])) > 0
         again = source.read(cache=cache)
         assert again.processed_records < result.processed_records, "the second read goes on from the state"
         equal(len({row["crmhero_user_id"] for row in again["users"]}), lab.users)
 
-    cases.check("AC-30 AS-03", "PyAirbyte: check", check)
-    cases.check("AC-40 AS-04", "PyAirbyte: discover", discover)
-    cases.check("AC-60 AC-91 AS-05", "PyAirbyte: read into its cache, and again from its state", read)
+    for ids, text, case in [
+        ("AC-30 AS-03", "PyAirbyte: check", check),
+        ("AC-40 AS-04", "PyAirbyte: discover", discover),
+        ("AC-60 AC-91 AS-05", "PyAirbyte: read into its cache, and again from its state", read),
+    ]:
+        cases.check(ids, text, silently(case))
 
 
 def main():
