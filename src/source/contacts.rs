@@ -246,7 +246,7 @@ mod tests {
     use super::super::sim::{Account, Brought, contact, contacts, read_all, request};
     use super::*;
     use crate::bindings::source::ReadRequest;
-    use crate::transport::testing::answer;
+    use crate::transport::testing::{answer, line};
 
     fn ids(brought: &Brought) -> Vec<u64> {
         let id = |record: &String| {
@@ -290,6 +290,23 @@ mod tests {
                 "GET /v1/leads/list?page=1&per_page=97&sort=last_update&sort_direction=desc",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_told_ahead_is_what_comes_and_never_a_head() {
+        let account = Account::new().list("/users/list", contacts(3_000));
+        let brought = read_all(&account, request("users", "{}"));
+        let lines = account.lines();
+        assert_eq!(lines.len(), brought.pages.len());
+        let mut surprises = Vec::new();
+        for (page, next) in brought.pages.iter().zip(&lines[1..]) {
+            let told = page.ahead.iter().any(|request| line(request) == *next);
+            if !told {
+                surprises.push(next.clone());
+            }
+        }
+        let head = "GET /v1/users/list?page=0&per_page=100&sort=last_update&sort_direction=desc";
+        assert_eq!(surprises, [head]);
     }
 
     #[test]
