@@ -146,7 +146,7 @@ impl Airbyte {
             Verb::Read { config, catalog, state } => {
                 let session = described.open(context, configuration(config)?, None)?;
                 let input = read::Input::parse(catalog, state.as_deref())?;
-                read::read(&described, &session, input, messages)
+                read::read(&described, &session, &input, messages)
             }
             Verb::Write { config, catalog } => {
                 let session = described.open(context, configuration(config)?, None)?;

@@ -93,6 +93,7 @@ pub fn of_variables<'a>(
 
 #[cfg(test)]
 mod tests {
+    use connector_egress::Secret;
     use serde_json::json;
 
     use super::*;
@@ -123,7 +124,7 @@ mod tests {
         }
     }
 
-    fn check(config: Value, secret: Option<&str>, settings: Value, rest: Value) {
+    fn check(config: Value, secret: Option<&str>, settings: &Value, rest: &Value) {
         let schema = json!({"properties": {
             "key": {"type": "string", "writeOnly": true, "x-trim": true},
             "size": {"type": "integer"},
@@ -131,9 +132,9 @@ mod tests {
         let form = Form::parse(&schema.to_string()).expect("a form");
         let Value::Object(config) = config else { panic!("an object") };
         let flat = FlatConfig::split(config, &descriptor(), &form);
-        assert_eq!(flat.secrets.get("key").map(|secret| secret.expose()), secret);
-        assert_eq!(Value::Object(flat.settings), settings);
-        assert_eq!(Value::Object(flat.rest), rest);
+        assert_eq!(flat.secrets.get("key").map(Secret::expose), secret);
+        assert_eq!(Value::Object(flat.settings), *settings);
+        assert_eq!(Value::Object(flat.rest), *rest);
     }
 
     #[test]
@@ -141,14 +142,19 @@ mod tests {
         check(
             json!({"key": " t ", "size": "7", "start": "2026-01-01"}),
             Some("t"),
-            json!({"size": 7}),
-            json!({"start": "2026-01-01"}),
+            &json!({"size": 7}),
+            &json!({"start": "2026-01-01"}),
         );
     }
 
     #[test]
     fn what_belongs_to_the_platform_and_nulls_are_passed_over() {
-        check(json!({"_limit": 3, "__x": 1, "size": null, "a": null}), None, json!({}), json!({}));
+        check(
+            json!({"_limit": 3, "__x": 1, "size": null, "a": null}),
+            None,
+            &json!({}),
+            &json!({}),
+        );
     }
 
     #[test]

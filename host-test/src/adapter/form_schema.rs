@@ -167,16 +167,16 @@ fn plain(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn check(source: Value, expected: Value) {
-        assert_eq!(Value::Object(property(&source)), expected);
+    fn check(source: &Value, expected: &Value) {
+        assert_eq!(Value::Object(property(source)), *expected);
     }
 
     #[test]
     fn a_secret_is_marked_and_says_where_it_is_found() {
         check(
-            json!({"type": "string", "title": "Key", "format": "password", "writeOnly": true, "pattern": "^.+$",
+            &json!({"type": "string", "title": "Key", "format": "password", "writeOnly": true, "pattern": "^.+$",
                 "x-pattern-message": "No spaces.", "x-instructions": "Look there.", "x-order": 3, "description": "It."}),
-            json!({"type": "string", "title": "Key", "airbyte_secret": true, "pattern": "^.+$",
+            &json!({"type": "string", "title": "Key", "airbyte_secret": true, "pattern": "^.+$",
                 "pattern_descriptor": "No spaces.", "description": "It.\n\nLook there."}),
         );
     }
@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn a_choice_is_an_enum_that_explains_itself() {
         check(
-            json!({"type": "string", "default": "a", "oneOf": [{"const": "a", "title": "First"}, {"const": "b"}]}),
-            json!({"type": "string", "default": "a", "enum": ["a", "b"], "airbyte_secret": false,
+            &json!({"type": "string", "default": "a", "oneOf": [{"const": "a", "title": "First"}, {"const": "b"}]}),
+            &json!({"type": "string", "default": "a", "enum": ["a", "b"], "airbyte_secret": false,
                 "description": "`a`: First."}),
         );
     }
@@ -194,16 +194,16 @@ mod tests {
     fn free_json_is_a_text() {
         let text = json!({"type": "string", "title": "Q", "airbyte_secret": false,
             "description": "Write it as JSON."});
-        check(json!({"type": "object", "title": "Q", "default": {}}), text.clone());
-        check(json!({"type": "array", "title": "Q", "items": {"type": "object"}}), text.clone());
-        check(json!({"title": "Q", "anyOf": [{}, {}]}), text);
+        check(&json!({"type": "object", "title": "Q", "default": {}}), &text);
+        check(&json!({"type": "array", "title": "Q", "items": {"type": "object"}}), &text);
+        check(&json!({"title": "Q", "anyOf": [{}, {}]}), &text);
     }
 
     #[test]
     fn a_list_of_simple_values_and_a_null_stay() {
         check(
-            json!({"type": ["null", "array"], "items": {"type": "string", "x-y": 1}, "default": []}),
-            json!({"type": ["array", "null"], "default": [],
+            &json!({"type": ["null", "array"], "items": {"type": "string", "x-y": 1}, "default": []}),
+            &json!({"type": ["array", "null"], "default": [],
                 "items": {"type": "string", "airbyte_secret": false}}),
         );
     }

@@ -51,8 +51,8 @@ fn node(source: &Value, dialect: Dialect) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    fn check(source: &str, dialect: Dialect, expected: Value) {
-        assert_eq!(Value::Object(record_schema(source, dialect)), expected);
+    fn check(source: &str, dialect: Dialect, expected: &Value) {
+        assert_eq!(Value::Object(record_schema(source, dialect)), *expected);
     }
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
                 "a": {"type": "integer", "minimum": 1, "description": "D"},
                 "b": {"type": ["array", "null"], "items": {"type": "string", "minLength": 1}}}}"#,
             Dialect::Singer,
-            json!({"type": "object", "additionalProperties": true, "properties": {
+            &json!({"type": "object", "additionalProperties": true, "properties": {
                 "a": {"type": "integer", "description": "D"},
                 "b": {"type": ["array", "null"], "items": {"type": "string"}}}}),
         );
@@ -73,15 +73,15 @@ mod tests {
         let source = r#"{"properties": {"t": {"type": "string", "format": "date-time"}}}"#;
         let expected = |property: Value| json!({"type": "object", "additionalProperties": true, "properties": {"t": property}});
         let plain = json!({"type": "string", "format": "date-time"});
-        check(source, Dialect::Singer, expected(plain));
+        check(source, Dialect::Singer, &expected(plain));
         let typed = json!({"type": "string", "format": "date-time", "airbyte_type": "timestamp_with_timezone"});
-        check(source, Dialect::Airbyte, expected(typed));
+        check(source, Dialect::Airbyte, &expected(typed));
     }
 
     #[test]
     fn what_is_no_schema_is_an_open_object() {
         let open = json!({"type": "object", "properties": {}, "additionalProperties": true});
-        check("true", Dialect::Airbyte, open.clone());
-        check("", Dialect::Airbyte, open);
+        check("true", Dialect::Airbyte, &open);
+        check("", Dialect::Airbyte, &open);
     }
 }

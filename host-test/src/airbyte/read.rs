@@ -35,7 +35,7 @@ use crate::error::{CliError, Exit, exit_of};
 /// Requests sent early, of each stream.
 const AHEAD: usize = 3;
 /// The platform ends a source that has been silent for an hour or more.
-const SILENCE: Duration = Duration::from_secs(5 * 60);
+const SILENCE: Duration = Duration::from_mins(5);
 /// How to begin anew on this platform.
 const REMEDY: &str = "Refresh or clear the stream, so that it is read from the start.";
 
@@ -56,7 +56,7 @@ impl Input {
 pub fn read(
     described: &Described,
     session: &Session,
-    input: Input,
+    input: &Input,
     messages: &Messages,
 ) -> Result<Exit, CliError> {
     let streams = session.connection.streams()?;

@@ -140,19 +140,13 @@ fn echo(line: &str, loader: &mut Loader<'_>) -> Option<String> {
     let mut message = RawObject::parse(line).ok()?;
     let state = message.get("state")?.to_owned();
     let mut state = RawObject::parse(&state).ok()?;
-    let counts = match stream_of(&state) {
-        Some(stream) => loader.take_counts(&stream),
-        None => {
-            let names = loader.names();
-            names.iter().map(|name| loader.take_counts(name)).fold(
-                Counts::default(),
-                |sum, counts| Counts {
-                    settled: sum.settled + counts.settled,
-                    rejected: sum.rejected + counts.rejected,
-                },
-            )
-        }
-    };
+    let streams = stream_of(&state).map_or_else(|| loader.names(), |stream| vec![stream]);
+    let mut counts = Counts::default();
+    for stream in &streams {
+        let own = loader.take_counts(stream);
+        counts.settled += own.settled;
+        counts.rejected += own.rejected;
+    }
     state.set("destinationStats", stats(counts));
     let state = state.to_string();
     message.set("state", state);

@@ -152,11 +152,11 @@ impl About {
 
 /// Secrets have another mark here.
 fn secret((name, mut setting): (String, Value)) -> (String, Value) {
-    if let Some(fields) = setting.as_object_mut() {
-        if fields.remove("airbyte_secret") == Some(Value::Bool(true)) {
-            fields.insert("secret".into(), true.into());
-            fields.insert("writeOnly".into(), true.into());
-        }
+    if let Some(fields) = setting.as_object_mut()
+        && fields.remove("airbyte_secret") == Some(Value::Bool(true))
+    {
+        fields.insert("secret".into(), true.into());
+        fields.insert("writeOnly".into(), true.into());
     }
     (name, setting)
 }

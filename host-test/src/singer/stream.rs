@@ -163,10 +163,8 @@ impl<'a> TapStream<'a> {
             withheld: self.withheld,
         });
         self.bookmark.replication_key.clone_from(&self.cursor);
-        if page.finished {
-            if let Some(mark) = page.mark {
-                self.bookmark.replication_key_value = Some(mark.into());
-            }
+        if let Some(mark) = page.mark.filter(|_| page.finished) {
+            self.bookmark.replication_key_value = Some(mark.into());
         }
         Ok(())
     }
@@ -229,14 +227,13 @@ impl PageSink for TapStream<'_> {
         self.buffer.clear();
         self.start()?;
         let proved = matches!(end, End::Complete);
-        if proved && self.mode == RunMode::Full && !self.withheld {
-            if let Some(version) = self.version {
-                let stream = json!(self.selection.name);
-                let line = format!(
-                    "{{\"type\":\"ACTIVATE_VERSION\",\"stream\":{stream},\"version\":{version}}}\n"
-                );
-                self.buffer.extend_from_slice(line.as_bytes());
-            }
+        let whole = proved && self.mode == RunMode::Full && !self.withheld;
+        if let Some(version) = self.version.filter(|_| whole) {
+            let stream = json!(self.selection.name);
+            writeln!(
+                self.buffer,
+                "{{\"type\":\"ACTIVATE_VERSION\",\"stream\":{stream},\"version\":{version}}}"
+            )?;
         }
         self.send(true)?;
         if let End::Unproved(doubts) = end {
@@ -511,7 +508,7 @@ mod tests {
         check(
             &case,
             |stream| {
-                page(stream, &[r#"{"id":1.0,"name":"x","new":[1]}"#], false, &Totals::default())
+                page(stream, &[r#"{"id":1.0,"name":"x","new":[1]}"#], false, &Totals::default());
             },
             &[SCHEMA, r#"RECORD {"id":1.0,"new":[1]}"#, UNDER_WAY],
         );

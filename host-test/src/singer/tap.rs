@@ -96,7 +96,7 @@ impl Tap {
             Some(Test::All) => try_out(context, &session, &forms, &streams, &selections),
             None => {
                 let bookmarks = Bookmarks::read(self.state.as_deref())?;
-                read(context, &session, &forms, &streams, selections, bookmarks)
+                read(context, &session, &forms, &streams, selections, &bookmarks)
             }
         }
     }
@@ -135,7 +135,7 @@ fn read(
     forms: &Options,
     streams: &[StreamInfo],
     selections: Vec<Selection>,
-    bookmarks: Bookmarks,
+    bookmarks: &Bookmarks,
 ) -> Result<Exit, CliError> {
     let shared = Shared::new(Box::new(io::stdout()), bookmarks.clone(), context.console.clone());
     let mut runs = Vec::with_capacity(selections.len());

@@ -158,7 +158,7 @@ struct Stream {
 impl Work<'_> {
     fn take(&mut self, line: &str) -> Result<(), CliError> {
         let message: Message<'_> = serde_json::from_str(line)
-            .map_err(|error| self.wrong(format!("is no message: {error}")))?;
+            .map_err(|error| self.wrong(&format!("is no message: {error}")))?;
         match message.kind.as_ref() {
             "SCHEMA" => self.schema(&message),
             "RECORD" => self.record(&message),
@@ -171,7 +171,7 @@ impl Work<'_> {
                 self.context.console.note(&text);
                 Ok(())
             }
-            kind => Err(self.wrong(format!("has the type `{kind}`, which is not known here"))),
+            kind => Err(self.wrong(&format!("has the type `{kind}`, which is not known here"))),
         }
     }
 
@@ -183,7 +183,7 @@ impl Work<'_> {
             .unwrap_or_default();
         let fault = schema_fault(&schema);
         if let Some(fault) = fault {
-            return Err(self.wrong(format!("is the schema of `{stream}`, which {fault}")));
+            return Err(self.wrong(&format!("is the schema of `{stream}`, which {fault}")));
         }
         let known = self.streams.entry(stream.to_owned()).or_default();
         known.key = message.key_properties.clone().unwrap_or_default();
@@ -211,7 +211,7 @@ impl Work<'_> {
     fn record(&mut self, message: &Message<'_>) -> Result<(), CliError> {
         let stream = message.stream.as_ref();
         let Some(known) = self.streams.get(stream) else {
-            return Err(self.wrong(format!("is a record of `{stream}` before its schema")));
+            return Err(self.wrong(&format!("is a record of `{stream}` before its schema")));
         };
         let record = message.record.map(RawValue::get).unwrap_or_default();
         let missing = match RawObject::parse(record) {
@@ -219,18 +219,18 @@ impl Work<'_> {
                 known.key.iter().find(|name| matches!(object.get(name), None | Some("null")))
             }
             Err(_) => {
-                return Err(self.wrong(format!("is a record of `{stream}` that is no object")));
+                return Err(self.wrong(&format!("is a record of `{stream}` that is no object")));
             }
         };
         if let Some(name) = missing {
-            return Err(self.wrong(format!("is a record of `{stream}` without its key `{name}`")));
+            return Err(self.wrong(&format!("is a record of `{stream}` without its key `{name}`")));
         }
         self.loader.push(stream, record)
     }
 
     fn state(&mut self, message: &Message<'_>) -> Result<(), CliError> {
         let Some(value) = message.value else {
-            return Err(self.wrong("is a STATE without a value".into()));
+            return Err(self.wrong("is a STATE without a value"));
         };
         self.loader.flush_all()?;
         self.count();
@@ -260,7 +260,7 @@ impl Work<'_> {
         }
     }
 
-    fn wrong(&self, what: String) -> CliError {
+    fn wrong(&self, what: &str) -> CliError {
         let message = format!("message {} {what}", self.line);
         CliError::new(Exit::Incomplete, "bad-message", message)
     }
