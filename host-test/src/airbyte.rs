@@ -6,14 +6,16 @@
 //! | [`spec`] | the form of the configuration |
 //! | [`catalogue`] | streams and objects, as discovered and as configured |
 //! | [`state`] | the states that a platform hands back |
-//! | [`read`] | streams out |
+//! | [`read`] | streams out; `stream`: what one of them sends; `heartbeat`: signs of life while nothing comes |
 //! | [`write`] | records in |
 
 pub mod catalogue;
+mod heartbeat;
 pub mod messages;
 pub mod read;
 pub mod spec;
 pub mod state;
+mod stream;
 pub mod write;
 
 use std::io;
