@@ -81,7 +81,10 @@ enum Command {
     Check(commands::check::Check),
     Streams(commands::streams::Streams),
     Read(commands::read::Read),
+    Write(commands::write::Write),
     Emulator(commands::emulator::Emulator),
+    Airbyte(crate::airbyte::Airbyte),
+    Singer(crate::singer::Singer),
 }
 
 /// Runs the command that the arguments name, and says how it ended.
@@ -108,7 +111,10 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(command) => command.run(&context),
         Command::Streams(command) => command.run(&context),
         Command::Read(command) => command.run(&context),
+        Command::Write(command) => command.run(&context),
         Command::Emulator(command) => command.run(&context),
+        Command::Airbyte(command) => command.run(&context),
+        Command::Singer(command) => command.run(&context),
     };
     let ended = match result {
         Ok(exit) => exit,

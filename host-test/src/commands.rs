@@ -9,3 +9,4 @@ pub mod headers;
 pub mod inspect;
 pub mod read;
 pub mod streams;
+pub mod write;

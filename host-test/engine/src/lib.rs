@@ -10,6 +10,7 @@
 //! | [`http`] | the capability; [`audit`]: what is written down of it; [`pacer`]: when it may be used |
 //! | [`read`], [`retry`], [`state`] | the loop that reads streams, and what survives between runs |
 //! | [`write`] | the loop that writes records, and its journal |
+//! | [`warm`] | calls on one instance, answered by the caller, for measurements |
 //! | [`bindings`] | the contract's types |
 //!
 //! Use this when you want to run connectors of this contract in a process of your own. Nothing here prints, reads the
@@ -34,6 +35,7 @@ pub mod read;
 pub mod retry;
 pub mod runtime;
 pub mod state;
+pub mod warm;
 pub mod write;
 
 pub use artifact::Artifact;
