@@ -10,7 +10,7 @@ pub fn to_lines(markdown: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut numbers: Vec<Option<u64>> = Vec::new();
-    let mut link = None;
+    let mut anchor = None;
     for event in Parser::new(markdown) {
         match event {
             Event::Start(Tag::List(first)) => {
@@ -22,20 +22,23 @@ pub fn to_lines(markdown: &str) -> Vec<String> {
             }
             Event::Start(Tag::Item) => match numbers.last_mut() {
                 Some(Some(number)) => {
-                    line.push_str(&format!("{number}. "));
+                    line.push_str(&number.to_string());
+                    line.push_str(". ");
                     *number += 1;
                 }
                 _ => line.push_str("- "),
             },
             Event::Start(Tag::Link { dest_url, .. }) => {
-                link = Some((dest_url.to_string(), line.len()));
+                anchor = Some((dest_url.to_string(), line.len()));
             }
             Event::End(TagEnd::Link) => {
-                if let Some((url, start)) = link.take()
+                if let Some((url, start)) = anchor.take()
                     && is_https(&url)
                     && !url.ends_with(&line[start..])
                 {
-                    line.push_str(&format!(" ({url})"));
+                    line.push_str(" (");
+                    line.push_str(&url);
+                    line.push(')');
                 }
             }
             Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
@@ -91,6 +94,15 @@ pub fn to_html(markdown: &str) -> String {
     page
 }
 
+/// A sentence, with what stands in backticks as code.
+pub fn sentence(text: &str) -> maud::Markup {
+    maud::html! {
+        @for (index, part) in one_line(text).split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn is_https(url: &str) -> bool {
     url.starts_with("https://")
 }
@@ -129,6 +141,11 @@ mod tests {
     #[test]
     fn a_terminal_gets_no_control_characters() {
         assert_eq!(to_lines("a \u{1b}[31mb"), ["a [31mb"]);
+    }
+
+    #[test]
+    fn a_sentence_knows_code() {
+        assert_eq!(sentence("a `<b>` c").0, "a <code>&lt;b&gt;</code> c");
     }
 
     #[test]

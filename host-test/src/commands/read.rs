@@ -180,12 +180,14 @@ pub fn stream_options(
     }
 }
 
-struct Plan {
-    run: StreamRun,
-    owner: Owner,
+/// A stream to read, and whose state it goes on from.
+pub(crate) struct Plan {
+    pub(crate) run: StreamRun,
+    pub(crate) owner: Owner,
 }
 
-fn plan(
+/// What each stream goes on from: its saved state, or nothing.
+pub(crate) fn plan(
     connection: &Connection,
     streams: &[StreamInfo],
     options: &[Map<String, Value>],
