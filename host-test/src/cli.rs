@@ -81,6 +81,7 @@ enum Command {
     Check(commands::check::Check),
     Streams(commands::streams::Streams),
     Read(commands::read::Read),
+    Serve(commands::serve::Serve),
     Emulator(commands::emulator::Emulator),
 }
 
@@ -108,6 +109,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(command) => command.run(&context),
         Command::Streams(command) => command.run(&context),
         Command::Read(command) => command.run(&context),
+        Command::Serve(command) => command.run(&context),
         Command::Emulator(command) => command.run(&context),
     };
     let ended = match result {

@@ -8,4 +8,5 @@ pub mod flow;
 pub mod headers;
 pub mod inspect;
 pub mod read;
+pub mod serve;
 pub mod streams;

@@ -16,6 +16,7 @@
 //! | [`output`], [`state_file`] | where records and states go, so that a killed run loses nothing |
 //! | [`progress`] | what a person sees while it runs |
 //! | [`prompt`] | questions at a terminal |
+//! | [`web`] | the page of `connector serve` |
 //! | [`saved`] | the store of credentials, and a record opened to an account |
 
 pub mod cli;
@@ -32,6 +33,7 @@ pub mod prompt;
 pub mod saved;
 mod signals;
 pub mod state_file;
+pub mod web;
 pub mod words;
 
 use std::ffi::OsString;

@@ -346,7 +346,7 @@ pub(super) fn draw(
         ul .tiles {
             @for record in &records { li .tile { (tile(app, role, record)) } }
             li .tile .add {
-                a .stretched href={ (role.address()) "/add" } { span .plus aria-hidden="true" { "+" } "Add Credential" }
+                a .stretched href={ (role.address()) "/add" } { "Add Credential" }
             }
         }
     };

@@ -19,7 +19,7 @@ async fn the_guide_can_be_followed_by_keyboard_alone() {
         user.tabs_to("New source").await;
         user.presses(ENTER).await;
         user.sees("Choose the credential").await;
-        user.tabs_to("+Add Credential").await;
+        user.tabs_to("Add Credential").await;
         user.presses(ENTER).await;
         user.sees("Add New Credential").await;
         // The focus is on the first field, and behind the overlay nothing can be reached.
