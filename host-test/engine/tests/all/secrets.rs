@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
-use connector_egress::Secret;
+use connector_egress::{Secret, Secrets};
 use connector_engine::Connection;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -152,7 +152,8 @@ fn debug_texts(connection: &Connection) -> Vec<String> {
 #[test]
 fn nothing_that_can_be_printed_of_a_connection_holds_the_token() {
     let connection = Lab::new().connect(&json!({ "do": "settings" }));
-    for text in debug_texts(&connection) {
+    let secrets = Secrets::from_iter([("token".to_owned(), Secret::new(CANARY.into()))]);
+    for text in debug_texts(&connection).into_iter().chain([format!("{secrets:?}")]) {
         assert_clean(CANARY, text.as_bytes(), "a debug text");
     }
 }
