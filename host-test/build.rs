@@ -1,13 +1,12 @@
 //! Builds the component that the host loads by default, so that `cargo run` and `cargo test` alone are enough.
-//!
-//! It runs cargo once more, for the wasm target, in a target folder of its own: the outer one is locked by the cargo
-//! that runs this script.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TARGET: &str = "wasm32-unknown-unknown";
-const PACKAGE: &str = "customerly-connector";
+use component::{Build, TARGET, cargo_home};
+
+#[path = "../xtask/src/component.rs"]
+mod component;
 
 fn main() {
     let manifest = PathBuf::from(env("CARGO_MANIFEST_DIR"));
@@ -15,38 +14,17 @@ fn main() {
     for input in ["src", "wit", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
+    println!("cargo::rerun-if-changed={}", root.join("xtask/src/component.rs").display());
     add_target_where_missing(&root);
-    let component = build(&root);
-    println!("cargo::rustc-env=CONNECTOR_COMPONENT={}", component.display());
-}
-
-fn build(root: &Path) -> PathBuf {
     let target_dir = root.join("target").join("component");
-    let mut cargo = Command::new(env("CARGO"));
-    cargo
-        .current_dir(root)
-        .args(["rustc", "--profile", "component", "--target", TARGET, "-p", PACKAGE, "--lib"])
-        .args(["--crate-type", "cdylib", "--locked", "--target-dir"])
-        .arg(&target_dir);
-    // What the outer cargo sets for this build does not fit the inner one.
-    for name in [
-        "CARGO_BUILD_TARGET",
-        "CARGO_BUILD_TARGET_DIR",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-        "RUSTC",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTFLAGS",
-    ] {
-        cargo.env_remove(name);
+    let component =
+        cargo_home().and_then(|cargo_home| Build { root, target_dir, cargo_home }.run());
+    match component {
+        Ok(component) => {
+            println!("cargo::rustc-env=CONNECTOR_COMPONENT={}", component.display());
+        }
+        Err(error) => println!("cargo::error={error}"),
     }
-    let status = cargo.status().expect("cargo runs this script, so it can run again");
-    assert!(
-        status.success(),
-        "the component did not build; if the target {TARGET} is missing, add it with: \
-         rustup target add {TARGET}"
-    );
-    target_dir.join(TARGET).join("component").join(format!("{}.wasm", PACKAGE.replace('-', "_")))
 }
 
 /// Adds the wasm target through rustup. Where that cannot be done, the build says how to add it by hand.

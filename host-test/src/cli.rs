@@ -82,7 +82,10 @@ enum Command {
     Streams(commands::streams::Streams),
     Read(commands::read::Read),
     Serve(commands::serve::Serve),
+    Write(commands::write::Write),
     Emulator(commands::emulator::Emulator),
+    Airbyte(crate::airbyte::Airbyte),
+    Singer(crate::singer::Singer),
 }
 
 /// Runs the command that the arguments name, and says how it ended.
@@ -110,7 +113,10 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Streams(command) => command.run(&context),
         Command::Read(command) => command.run(&context),
         Command::Serve(command) => command.run(&context),
+        Command::Write(command) => command.run(&context),
         Command::Emulator(command) => command.run(&context),
+        Command::Airbyte(command) => command.run(&context),
+        Command::Singer(command) => command.run(&context),
     };
     let ended = match result {
         Ok(exit) => exit,

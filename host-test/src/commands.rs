@@ -10,3 +10,4 @@ pub mod inspect;
 pub mod read;
 pub mod serve;
 pub mod streams;
+pub mod write;

@@ -105,7 +105,18 @@ impl Context {
     ) -> Result<Connection, CliError> {
         self.console.hide_secrets(&account.secrets);
         let withheld = dry_run.is_some();
-        let audit: Arc<dyn Audit> = match (&self.globals.audit, dry_run) {
+        self.connect_watched(plugin, account, dry_run, withheld)
+    }
+
+    /// Opens a connection for an account; `watch` is told of each attempt to send a request.
+    pub(crate) fn connect_watched(
+        &self,
+        plugin: &Plugin,
+        account: Account,
+        watch: Option<Arc<dyn Audit>>,
+        dry_run: bool,
+    ) -> Result<Connection, CliError> {
+        let audit: Arc<dyn Audit> = match (&self.globals.audit, watch) {
             (Some(path), inner) => Arc::new(FileAudit::open(path, inner)?),
             (None, Some(inner)) => inner,
             (None, None) => Arc::new(NoAudit),
@@ -118,7 +129,7 @@ impl Context {
                 grants: self.globals.origins.clone(),
                 limits: Limits::default(),
                 rate: self.globals.rate,
-                dry_run: withheld,
+                dry_run,
                 network: Network::system(),
                 audit,
                 cancel: self.cancel.clone(),
@@ -199,7 +210,7 @@ pub fn trimmed(form: &Form, slot: &str, value: String) -> Secret {
 }
 
 /// Without a saved credential, a state belongs to the secrets in use.
-fn unsaved_id(secrets: &Secrets) -> String {
+pub(crate) fn unsaved_id(secrets: &Secrets) -> String {
     let prints: Vec<_> =
         secrets.iter().map(|(slot, secret)| format!("{slot}={}", secret.fingerprint())).collect();
     format!("unsaved:{}", prints.join(","))

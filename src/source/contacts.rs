@@ -1,14 +1,18 @@
 //! Reads `users` and `leads`: one request a call, a state after every page.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
 
+use self::words::{doubt, halted, lesson};
+use super::fields::one_line;
 use super::key::Key;
 use super::options::ContactOptions;
 use super::page::blank;
 use super::rows::{self, Contact};
 use super::stamp::Stamp;
 use super::state;
-use super::walk::{Ask, Doubt, Halt, Lesson, Reach, Row, Verdict, Walk};
+use super::walk::{Ask, Doubt, Lesson, Reach, Row, Verdict, Walk};
 use crate::Transport;
 use crate::api::{Api, interpret};
 use crate::bindings::http::{Body, Request, Response};
@@ -173,7 +177,7 @@ fn refused(failure: &Failure, ask: Ask, run: &mut Run) -> Option<Notice> {
             "page-size-refused",
             format!("Customerly refused pages of {} rows; going on with {size}.", ask.per_page),
         ),
-        other => self::lesson(other),
+        other => words::lesson(other),
     })
 }
 
@@ -210,7 +214,7 @@ fn without_key(contact: &Contact<'_>) -> BadRecord {
     } else {
         ("not-an-object", "The row is not a JSON object.")
     };
-    BadRecord { raw: contact.raw.to_owned(), code: code.into(), message: message.into() }
+    BadRecord { raw: one_line(contact.raw), code: code.into(), message: message.into() }
 }
 
 /// How a finished run stands.
@@ -237,76 +241,12 @@ fn page(list: List, at: &At, api: &Api) -> Page {
     }
 }
 
-fn doubt(doubt: Doubt) -> Notice {
-    let (code, message) = match doubt {
-        Doubt::CursorMissing => (
-            "cursor-missing",
-            "Some contacts have no last_update, so their changes show in a full read only.",
-        ),
-        Doubt::Moving => (
-            "moving",
-            "Contacts kept changing, pass after pass: some of the latest changes may be missing until the next run.",
-        ),
-        Doubt::PageSize => (
-            "page-size",
-            "Customerly honours no page size that overlaps the page before: contacts that moved up meanwhile may be missing.",
-        ),
-        Doubt::Ties => (
-            "ties",
-            "More contacts share one last_update than could be told apart: some of them may be missing.",
-        ),
-    };
-    Notice::new(code, message)
-}
-
-fn lesson(lesson: Lesson) -> Notice {
-    match lesson {
-        Lesson::Capped(size) => Notice::new(
-            "page-size-capped",
-            format!("Customerly gives at most {size} rows a page; going on with that."),
-        ),
-        Lesson::Fixed(size) => Notice::new(
-            "page-size-fixed",
-            format!("Customerly gives pages of {size} rows only, so that pages cannot overlap."),
-        ),
-        Lesson::Refused(size) => Notice::new(
-            "page-size-refused",
-            format!("Customerly refused the page size; going on with {size} rows."),
-        ),
-        Lesson::Unstamped => Notice::new(
-            "cursor-missing",
-            "Some contacts have no last_update; they are read all the same.",
-        ),
-    }
-}
-
-fn halted(halt: Halt) -> Failure {
-    let (code, message) = match halt {
-        Halt::NoProgress => (
-            "no-progress",
-            "Page after page brought nothing new, and yet the list did not end: an empty or short page may stand in the middle of it.",
-        ),
-        Halt::OrderBroken => (
-            "order-broken",
-            "Customerly did not sort the contacts by last_update as it was asked to, so that nothing can be proved.",
-        ),
-        Halt::PageNumbering => (
-            "page-numbering",
-            "Page 0 and page 1 hold the same contacts: pages do not seem to be numbered from 0.",
-        ),
-        Halt::PageRepeats => {
-            ("page-repeats", "Two different pages hold the same contacts again and again.")
-        }
-    };
-    Failure::new(Action::Stop, code, message)
-        .remedy("Try again later; if it stays, report it: the service has changed.")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sim::{Account, Brought, contact, contacts, read_all, request};
     use super::*;
-    use crate::transport::testing::answer;
+    use crate::bindings::source::ReadRequest;
+    use crate::transport::testing::{answer, line};
 
     fn ids(brought: &Brought) -> Vec<u64> {
         let id = |record: &String| {
@@ -350,6 +290,23 @@ mod tests {
                 "GET /v1/leads/list?page=1&per_page=97&sort=last_update&sort_direction=desc",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_told_ahead_is_what_comes_and_never_a_head() {
+        let account = Account::new().list("/users/list", contacts(3_000));
+        let brought = read_all(&account, request("users", "{}"));
+        let lines = account.lines();
+        assert_eq!(lines.len(), brought.pages.len());
+        let mut surprises = Vec::new();
+        for (page, next) in brought.pages.iter().zip(&lines[1..]) {
+            let told = page.ahead.iter().any(|request| line(request) == *next);
+            if !told {
+                surprises.push(next.clone());
+            }
+        }
+        let head = "GET /v1/users/list?page=0&per_page=100&sort=last_update&sort_direction=desc";
+        assert_eq!(surprises, [head]);
     }
 
     #[test]
@@ -436,5 +393,134 @@ mod tests {
         let brought =
             read_all(&account, request("users", r#"{"start_date":"2024-07-15T10:46:00Z"}"#));
         assert_eq!((brought.code(), ids(&brought)), ("complete", (1..=195).collect()));
+    }
+
+    /// The code with which a read of `account` ends, and how many contacts it brought.
+    fn check(account: &Account, code: &str, count: usize) -> Brought {
+        let brought = read_all(account, request("users", "{}"));
+        assert_eq!((brought.code(), ids(&brought).len()), (code, count));
+        brought
+    }
+
+    /// An account whose pages are asked for as `(page, per_page)` and given as the rows of another.
+    fn paged(rows: u64, given: impl Fn(u64, u64) -> (u64, u64) + 'static) -> Account {
+        let rows: Vec<_> = contacts(rows).collect();
+        Account::with(move |_, request, _| {
+            let number = |name: &str| {
+                let found = request.query.iter().find(|parameter| parameter.name == name);
+                let value =
+                    found.map(|parameter| crate::transport::testing::value(&parameter.value));
+                value.and_then(|text| text.parse::<u64>().ok()).expect("a number")
+            };
+            let (skip, take) = given(number("page"), number("per_page"));
+            let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let page: Vec<_> = rows.iter().skip(size(skip)).take(size(take)).cloned().collect();
+            Some(Ok(answer(200, &format!(r#"{{"data":{{"users":[{}]}}}}"#, page.join(",")))))
+        })
+    }
+
+    #[test]
+    fn a_cap_on_the_page_size_is_followed() {
+        for cap in [25, 50, 99] {
+            let account = paged(400, move |page, size| {
+                let size = size.min(cap);
+                (page * size, size)
+            });
+            let brought = check(&account, "complete", 400);
+            assert_eq!(brought.notices(), ["page-size-capped"]);
+        }
+    }
+
+    #[test]
+    fn pages_numbered_from_1_are_found_out() {
+        let account = paged(400, |page, size| (page.saturating_sub(1) * size, size));
+        check(&account, "page-numbering", 100);
+    }
+
+    #[test]
+    fn a_page_number_that_is_ignored_is_found_out() {
+        check(&paged(400, |_, size| (0, size)), "page-numbering", 100);
+    }
+
+    #[test]
+    fn a_last_page_that_repeats_for_ever_is_found_out() {
+        let account = paged(437, |page, size| (page.min(436 / size) * size, size));
+        check(&account, "no-progress", 437);
+    }
+
+    #[test]
+    fn a_list_that_is_not_sorted_as_asked_is_found_out() {
+        let account = Account::new().list("/users/list", [contact(1, 5), contact(2, 4)]);
+        check(&account, "order-broken", 0);
+    }
+
+    #[test]
+    fn a_hole_in_the_list_is_never_its_end() {
+        // From row 200 on pages are empty, and yet there are rows further on.
+        let account = paged(400, |page, size| {
+            let start = page * size;
+            if (200..300).contains(&start) { (0, 0) } else { (start, size.min(300)) }
+        });
+        let brought = read_all(&account, request("users", "{}"));
+        assert!(
+            brought.code() == "no-progress" || ids(&brought).len() == 400,
+            "{}",
+            brought.code()
+        );
+    }
+
+    #[test]
+    fn one_short_or_empty_answer_in_the_middle_loses_nothing() {
+        for rows in [0, 1, 40] {
+            for bad in 0..8 {
+                let seen = std::cell::Cell::new(0);
+                let account = paged(500, move |page, size| {
+                    let number = seen.replace(seen.get() + 1);
+                    (page * size, if number == bad { rows } else { size })
+                });
+                check(&account, "complete", 500);
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_of_hundreds_of_contacts_is_read_whole() {
+        let rows = (1..=900).map(|id| contact(id, i64::from(id > 150) + i64::from(id > 800)));
+        let account = Account::new().list("/users/list", rows);
+        check(&account, "complete", 900);
+    }
+
+    #[test]
+    fn a_full_read_begins_anew_where_an_incremental_one_stopped() {
+        let account = Account::new().list("/users/list", contacts(5_000));
+        let first = read_all(&account, request("users", "{}"));
+        let state = ReadRequest {
+            mode: Mode::Incremental,
+            ..super::super::sim::with_state("users", "{}", first.state)
+        };
+        let under_way = super::super::read(&account, &state).expect("a page");
+        assert_eq!(under_way.progress, Progress::More);
+        let full = ReadRequest { mode: Mode::Full, state: Some(under_way.state), ..state };
+        let full = read_all(&account, full);
+        assert_eq!((full.code(), ids(&full).len()), ("complete", 5_000));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_state_that_was_tampered_with_is_refused_or_read_and_never_a_panic(
+            pages in 1_usize..12, at in 0_usize..2_000, to in "[0-9a-z\"{},:.-]{0,3}",
+        ) {
+            let rows = (1..=600).map(|id| contact(id, i64::from(id > 150) + i64::from(id > 500)));
+            let account = Account::new().list("/users/list", rows);
+            let mut state = None;
+            for _ in 0..pages {
+                let page = super::super::read(&account, &super::super::sim::with_state("users", "{}", state));
+                state = Some(page.expect("a page").state);
+            }
+            let mut text = state.expect("a state");
+            let at = text.floor_char_boundary(at % text.len());
+            text.replace_range(at..(at + 1).min(text.len()), &to);
+            let _ = super::super::read(&account, &super::super::sim::with_state("users", "{}", Some(text)));
+        }
     }
 }

@@ -24,6 +24,7 @@ impl Key {
     }
 
     /// Its number.
+    #[cfg(test)]
     pub(crate) fn number(self) -> u64 {
         self.0
     }
@@ -67,11 +68,6 @@ impl Keys {
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
-    }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
     }
 
     /// How many keys are marked.
@@ -203,7 +199,7 @@ mod tests {
             let (unmarked, marked) = numbers.split_at(split.min(numbers.len()));
             let mut keys: Keys = unmarked.iter().map(|&number| Key(number)).collect();
             keys.unmark();
-            marked.iter().for_each(|&number| { keys.insert(Key(number)); });
+            for &number in marked { keys.insert(Key(number)); }
             let text = serde_json::to_string(&keys).expect("a text");
             prop_assert_eq!(serde_json::from_str::<Keys>(&text).expect("a set"), keys);
         }

@@ -138,7 +138,10 @@ fn date(value: &Value) -> Result<Stamp, String> {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: Result<(u32, Option<&str>, u32), &[(&str, &str)]>) {
+    /// Page size, start date and lookback.
+    type Expected<'a> = Result<(u32, Option<&'a str>, u32), &'a [(&'a str, &'a str)]>;
+
+    fn check(text: &str, expected: Expected<'_>) {
         let found = ContactOptions::parse(text);
         let start =
             found.as_ref().ok().and_then(|found| found.start_date).map(|date| date.to_string());

@@ -2,6 +2,7 @@
 
 use crate::bindings::source::{Counts, Page, Progress};
 
+#[expect(clippy::derivable_impls, reason = "the type is generated, and derives no default")]
 impl Default for Counts {
     fn default() -> Self {
         Counts { received: 0, emitted: 0, duplicates: 0, filtered: 0, quarantined: 0, recovered: 0 }

@@ -12,6 +12,7 @@ use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::fields::one_line;
 use super::stamp::Stamp;
 
 /// A row of a list of contacts.
@@ -25,21 +26,24 @@ pub(crate) struct Contact<'a> {
     pub(crate) stamp: Option<Stamp>,
     /// Where in the text `attributes` is an empty list, as PHP writes an empty map.
     empty_map: Option<Range<usize>>,
+    /// Whether the answer holds line breaks.
+    has_breaks: bool,
 }
 
 impl Contact<'_> {
-    /// The record: the row's text, with an empty map written as one.
+    /// The record: the row's text in one line, with an empty map written as one.
     pub(crate) fn record(&self) -> String {
-        let Some(Range { start, end }) = self.empty_map else {
-            return self.raw.to_owned();
+        let text = match self.empty_map.clone() {
+            Some(Range { start, end }) => [&self.raw[..start], "{}", &self.raw[end..]].concat(),
+            None => self.raw.to_owned(),
         };
-        [&self.raw[..start], "{}", &self.raw[end..]].concat()
+        if self.has_breaks { one_line(&text) } else { text }
     }
 }
 
 /// The contacts under `data` and `list`; none if the answer is anything else.
 pub(crate) fn contacts<'a>(text: &'a str, list: &str) -> Option<Vec<Contact<'a>>> {
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor { text, at: 0, has_breaks: has_control(text) };
     let mut rows = None;
     let whole = cursor.object(|cursor, name| match name {
         "\"data\"" => {
@@ -78,7 +82,8 @@ fn data<'a>(cursor: &mut Cursor<'a>, list: &str) -> Option<Vec<Contact<'a>>> {
 fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
     if cursor.peek()? != b'{' {
         let raw = cursor.skip()?;
-        return Some(Contact { raw, key: None, stamp: None, empty_map: None });
+        let has_breaks = cursor.has_breaks;
+        return Some(Contact { raw, key: None, stamp: None, empty_map: None, has_breaks });
     }
     let (fields, raw) = cursor.value::<Fields<'a>>()?;
     let names = |text: &&str| {
@@ -87,6 +92,7 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
     };
     Some(Contact {
         raw,
+        has_breaks: cursor.has_breaks,
         key: fields.key.map(RawValue::get).filter(names),
         stamp: fields.cursor.and_then(|text| Stamp::parse(text.get().trim_matches('"'))),
         empty_map: fields.attributes.map(RawValue::get).filter(|text| is_empty_list(text)).map(
@@ -97,6 +103,18 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
             },
         ),
     })
+}
+
+/// Whether a text holds a control character, of which JSON allows line breaks and tabs only. Looked
+/// for once an answer, eight bytes at a time.
+fn has_control(text: &str) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = text.as_bytes().as_chunks();
+    let in_word = |bytes: &[u8; 8]| {
+        let word = u64::from_le_bytes(*bytes);
+        word.wrapping_sub(ONES * 0x20) & !word & (ONES * 0x80) != 0
+    };
+    words.iter().any(in_word) || rest.iter().any(u8::is_ascii_control)
 }
 
 /// Whether the text of a JSON value is `[]`.
@@ -181,6 +199,7 @@ impl Visitor<'_> for NameVisitor {
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    has_breaks: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -341,6 +360,15 @@ mod tests {
             &deep,
         ] {
             one(row, (Some("5"), false, row));
+        }
+    }
+
+    #[test]
+    fn a_row_becomes_one_line_wherever_the_break_stands() {
+        for blanks in 0..20 {
+            let row = format!("{{\"x\":1,{}\n\"attributes\": []}}", " ".repeat(blanks));
+            let record = format!("{{\"x\":1,{} \"attributes\": {{}}}}", " ".repeat(blanks));
+            one(&row, (None, false, &record));
         }
     }
 

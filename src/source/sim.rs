@@ -9,12 +9,15 @@ use crate::bindings::source::{Counts, Mode, Page, Progress, ReadRequest};
 use crate::bindings::types::{Action, Failure, Limits, Settings};
 use crate::transport::testing::{answer, line};
 
+/// Given the number of a request, from 0, the request and the account: an answer instead.
+type Fault = dyn Fn(usize, &Request, &Account) -> Option<Result<Response, HttpError>>;
+
 /// An account: what each list holds, and what goes wrong.
 pub(crate) struct Account {
     /// The rows of a path, as texts, in the order in which they are listed.
     rows: RefCell<BTreeMap<String, Vec<String>>>,
-    /// Called with the number of each request, from 0, before it is answered: an answer instead.
-    fault: Box<dyn Fn(usize, &Request, &Account) -> Option<Result<Response, HttpError>>>,
+    /// Asked before each request is answered.
+    fault: Box<Fault>,
     requests: RefCell<Vec<String>>,
 }
 

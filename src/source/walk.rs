@@ -167,6 +167,8 @@ enum End {
         size: u32,
         /// Whether that answer joined and added nothing.
         quiet: bool,
+        /// Whether that answer was the head of the list, so that it surely stands where it should.
+        sure: bool,
     },
     /// Nothing is past what was read: see whether there is something further on.
     Further,
@@ -194,12 +196,28 @@ struct Guard {
     /// The last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Begun>,
-    /// The page that began with the same rows, and is asked for next in the size of that one.
+    /// Another page began with the same rows: what to ask for to make sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    recheck: Option<u64>,
+    recheck: Option<Recheck>,
     /// The number of rows of the last answer that was shorter than asked for, and how many such
     /// answers came in a row.
     short: (u32, u32),
+}
+
+/// Two pages that began with the same rows are asked for once more, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Recheck {
+    /// The one that came first; then this one.
+    Other {
+        /// Number of the page that came second.
+        page: u64,
+    },
+    /// The one that came second, in the size of the other.
+    Same {
+        /// Its number.
+        page: u64,
+    },
 }
 
 /// How a page began.
@@ -274,7 +292,11 @@ impl Walk {
 
     /// The page to ask for.
     pub(crate) fn ask(&self) -> Ask {
-        if let (Some(page), Some(last)) = (self.guard.recheck, &self.guard.last) {
+        if let (Some(recheck), Some(last)) = (self.guard.recheck, &self.guard.last) {
+            let page = match recheck {
+                Recheck::Other { .. } => last.page,
+                Recheck::Same { page } => page,
+            };
             return Ask { page, per_page: last.per_page };
         }
         match self.end {
@@ -337,8 +359,8 @@ impl Walk {
         if !levels.is_sorted_by(|newer, older| newer >= older) {
             return Err(Halt::OrderBroken);
         }
-        let rechecked = self.guard.recheck.take().is_some();
-        self.watch(ask, rows, rechecked)?;
+        let recheck = self.guard.recheck.take();
+        self.watch(ask, rows, recheck)?;
         let mut answer = Answer {
             ask,
             start: self.sizes.start(ask),
@@ -348,7 +370,7 @@ impl Walk {
             verdicts: vec![Verdict::Skip; rows.len()],
             lessons,
         };
-        let done = !rechecked && self.guard.recheck.is_none() && self.judge(&mut answer);
+        let done = recheck.is_none() && self.guard.recheck.is_none() && self.judge(&mut answer);
         let added = answer.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Emit { .. }));
         self.guard.dry = if added { 0 } else { self.guard.dry.saturating_add(1) };
         if self.guard.idle > MOST_IDLE || self.guard.dry > MOST_DRY {
@@ -375,8 +397,8 @@ impl Walk {
     /// Whether the walk has come to its end with this answer.
     fn judge(&mut self, answer: &mut Answer<'_>) -> bool {
         match self.end {
-            End::Past { size, quiet } => {
-                self.judge_past(answer, size, quiet);
+            End::Past { size, quiet, sure } => {
+                self.judge_past(answer, size, quiet, sure);
                 return false;
             }
             End::Further if answer.rows.is_empty() => return self.end_pass(true),
@@ -396,6 +418,7 @@ impl Walk {
         if self.joins(answer) {
             return self.join(answer);
         }
+        self.note_length(answer);
         self.guard.idle += 1;
         if !self.edge.step_back(self.sizes.largest()) && self.sizes.overlap() {
             self.fix(answer, answer.expected);
@@ -405,7 +428,7 @@ impl Walk {
 
     /// An answer to the question whether rows are past what was read: none, and the list may end
     /// there; some, and the size of pages is capped, if an answer of that length came twice.
-    fn judge_past(&mut self, answer: &mut Answer<'_>, size: u32, quiet: bool) {
+    fn judge_past(&mut self, answer: &mut Answer<'_>, size: u32, quiet: bool, sure: bool) {
         self.end = match (answer.rows.is_empty(), quiet) {
             (true, true) => End::Further,
             (true, false) | (false, _) => End::Open,
@@ -417,10 +440,16 @@ impl Walk {
         let (largest, new) = (self.sizes.largest(), self.any_new(answer));
         if !new && size != largest {
             // A service that rounds sizes may have answered from elsewhere.
-            self.end = End::Past { size: largest, quiet };
+            self.end = End::Past { size: largest, quiet, sure: false };
         }
         let (short, times) = self.guard.short;
-        if times >= 2 && short == size && new {
+        if times < 2 && sure {
+            // The list may have grown meanwhile: ask for its head once more.
+            self.end = End::Open;
+            self.edge.rewind();
+        }
+        if times >= 2 && (sure || new) && short == size && self.sizes.overlap() {
+            self.end = End::Open;
             self.guard.short = (0, 0);
             if self.sizes.cap(size) {
                 answer.lessons.push(Lesson::Capped(size));
@@ -444,24 +473,33 @@ impl Walk {
         }
     }
 
-    /// Whether a page begins with the same rows as another that stands elsewhere. Since the two may
-    /// have been asked for in different sizes, which a service may round, the walk asks once more:
-    /// for this page in the size of that one. It halts if the rows are still the same.
-    fn watch(&mut self, ask: Ask, rows: &[Row], rechecked: bool) -> Result<(), Halt> {
+    /// Whether a page begins with the same rows as another that stands elsewhere. Rows may have moved
+    /// from one to the other meanwhile, and sizes may have been rounded: the walk asks for the other
+    /// one once more, then for this page in the size of the other, and halts if all are the same.
+    fn watch(&mut self, ask: Ask, rows: &[Row], recheck: Option<Recheck>) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }
         let beginning = sequence(rows.iter().take(SAME_ROWS).map(|row| &row.key));
         if let Some(last) = self.guard.last.as_ref().filter(|last| last.beginning == beginning) {
-            if rechecked {
-                let numbering = last.page <= 1 && ask.page <= 1;
-                return Err(if numbering { Halt::PageNumbering } else { Halt::PageRepeats });
-            }
             let before = Ask { page: last.page, per_page: last.per_page };
-            if before.page != ask.page && self.sizes.start(before) != self.sizes.start(ask) {
-                self.guard.recheck = Some(ask.page);
-                self.guard.idle += 1;
-                return Ok(());
+            match recheck {
+                Some(Recheck::Other { page }) => {
+                    self.guard.recheck = Some(Recheck::Same { page });
+                    return Ok(());
+                }
+                Some(Recheck::Same { page }) => {
+                    let numbering = last.page <= 1 && page <= 1;
+                    return Err(if numbering { Halt::PageNumbering } else { Halt::PageRepeats });
+                }
+                None if before.page != ask.page
+                    && self.sizes.start(before) != self.sizes.start(ask) =>
+                {
+                    self.guard.recheck = Some(Recheck::Other { page: ask.page });
+                    self.guard.idle += 1;
+                    return Ok(());
+                }
+                None => {}
             }
         }
         self.guard.last = Some(Begun { page: ask.page, per_page: ask.per_page, beginning });

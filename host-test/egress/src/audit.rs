@@ -54,6 +54,8 @@ pub struct AuditRecord {
     pub bytes_out: u64,
     /// Bytes of the answer's body as they came from the network.
     pub bytes_in: u64,
+    /// How often a secret occurred in the answer and was replaced before the plugin saw it.
+    pub redacted: u64,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }
@@ -103,6 +105,7 @@ impl AuditRecord {
             status: None,
             bytes_out: 0,
             bytes_in: 0,
+            redacted: 0,
             duration_ms: 0,
         }
     }
@@ -159,8 +162,7 @@ mod tests {
 
     #[test]
     fn a_record_names_rule_origin_and_path_and_never_a_query_a_header_or_a_body() {
-        const COST: &str =
-            r#""dialled":null,"status":null,"bytes_out":0,"bytes_in":0,"duration_ms":0}"#;
+        const COST: &str = r#""dialled":null,"status":null,"bytes_out":0,"bytes_in":0,"redacted":0,"duration_ms":0}"#;
         let query = format!("?q={CANARY}");
         for (method, url, verdict, rule, target) in [
             (

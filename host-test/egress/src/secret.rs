@@ -16,6 +16,7 @@
 //! | base64 inside of a longer text, at each of the three offsets: the characters that the text around cannot change, if they are four or more | none; of `secret`, `c2VjcmV0`, `NlY3Jld`, `zZWNyZX` |
 //! | hexadecimal, lower and upper case | `612f62` |
 //! | JSON-escaped, with `\/`, with `\u` for what is not ASCII and for every character | `a\/b`, `\u0061\u002f\u0062` |
+//! | JSON-escaped twice, as in a JSON string that quotes JSON | `a\\/b`, `a\\\/b` |
 //! | HTML-escaped, and as Rust's `Debug` writes text | |
 //!
 //! Base64 with `+` or `/` is also listed as JSON and percent-encoding write it.
@@ -192,18 +193,24 @@ impl Forms {
     }
 
     fn add_json(&mut self, text: &str) {
-        let quoted = serde_json::Value::from(text).to_string();
-        let escaped = &quoted[1..quoted.len() - 1];
-        self.add_text(escaped);
-        self.add_text(&escaped.replace('/', "\\/"));
+        let escaped = json_escape(text);
+        let mut written = vec![escaped.replace('/', "\\/")];
         for upper in [false, true] {
-            let ascii = escape(escaped, upper, |character| !character.is_ascii());
-            self.add_text(&ascii.replace('/', "\\/"));
-            self.add_text(&ascii);
+            let ascii = escape(&escaped, upper, |character| !character.is_ascii());
+            written.push(ascii.replace('/', "\\/"));
+            written.push(ascii);
             // PHP's and Go's safe settings escape what HTML reads.
             let html = |character| matches!(character, '<' | '>' | '&' | '\'');
-            self.add_text(&escape(escaped, upper, html));
-            self.add_text(&escape(text, upper, |_| true));
+            written.push(escape(&escaped, upper, html));
+            written.push(escape(text, upper, |_| true));
+        }
+        written.push(escaped);
+        for once in &written {
+            self.add_text(once);
+            // An error that quotes a request of JSON, itself written as JSON.
+            let twice = json_escape(once);
+            self.add_text(&twice.replace('/', "\\/"));
+            self.add_text(&twice);
         }
     }
 
@@ -218,6 +225,12 @@ impl Forms {
         let debug = format!("{text:?}");
         self.add_text(&debug[1..debug.len() - 1]);
     }
+}
+
+/// The text as it stands between the quotation marks of a JSON string.
+fn json_escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Writes the chosen characters as `\u` and four hexadecimal digits of each of their UTF-16 units.

@@ -78,10 +78,10 @@ impl Plugin {
         ) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
         let config = CallConfig { limits: Limits::default(), sender: None, cancel: Cancel::new() };
-        instance::run(self, call, config, body).map(|(value, _)| value)
+        instance::run(self, call, config, body)
     }
 
-    /// Runs a call that may use the network; also gives the fuel it used, where fuel is metered.
+    /// Runs a call that may use the network.
     pub(crate) fn networked<T>(
         &self,
         call: &'static str,
@@ -92,7 +92,7 @@ impl Plugin {
             &crate::bindings::generated::Connector,
             &mut wasmtime::Store<CallState>,
         ) -> wasmtime::Result<T>,
-    ) -> Result<(T, Option<u64>), PluginError> {
+    ) -> Result<T, PluginError> {
         let config =
             CallConfig { limits: limits.clone(), sender: Some(sender), cancel: cancel.clone() };
         instance::run(self, call, config, body)

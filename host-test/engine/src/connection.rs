@@ -212,8 +212,7 @@ impl Connection {
             &mut wasmtime::Store<crate::instance::CallState>,
         ) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
-        let result = self.plugin.networked(call, &self.limits, sender, &self.cancel, body);
-        result.map(|(value, _)| value)
+        self.plugin.networked(call, &self.limits, sender, &self.cancel, body)
     }
 }
 

@@ -141,7 +141,7 @@ impl Channel {
         record.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match result {
             Ok(exchange) => self.receive(exchange, record),
-            Err(failed) => Err(self.fail(failed, record)),
+            Err(failed) => Err(self.fail(&failed, record)),
         }
     }
 
@@ -153,17 +153,19 @@ impl Channel {
             self.audit.record(record.stopped_by(spent.rule()));
             return Err(HttpError { maybe_sent: true, ..budget_error(spent) });
         }
-        self.audit.record(record);
         let retry_after = exchange
             .headers
             .get(http::header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry_after(value, SystemTime::now()));
         self.pacer.learn(exchange.status.as_u16(), retry_after);
-        Ok(convert::response(exchange, retry_after, &self.scrubber))
+        let (response, redacted) = convert::response(exchange, retry_after, &self.scrubber);
+        record.redacted = redacted;
+        self.audit.record(record);
+        Ok(response)
     }
 
-    fn fail(&self, failed: NoExchange, mut record: AuditRecord) -> HttpError {
+    fn fail(&self, failed: &NoExchange, mut record: AuditRecord) -> HttpError {
         record.dialled = failed.dialled;
         let record = match failed.rule {
             Some(rule) => record.stopped_by(rule),

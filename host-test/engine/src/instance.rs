@@ -41,13 +41,13 @@ pub(crate) struct CallState {
 #[error("it went on sending")]
 struct Flood;
 
-/// Runs `body` on a fresh instance. `call` names it in errors. Also gives the fuel used, where fuel is metered.
+/// Runs `body` on a fresh instance. `call` names it in errors.
 pub(crate) fn run<T>(
     plugin: &Plugin,
     call: &'static str,
     config: CallConfig,
     body: impl FnOnce(&Connector, &mut Store<CallState>) -> wasmtime::Result<T>,
-) -> Result<(T, Option<u64>), PluginError> {
+) -> Result<T, PluginError> {
     let limits = config.limits;
     let now = Instant::now();
     let state = CallState {
@@ -74,20 +74,21 @@ pub(crate) fn run<T>(
             UpdateDeadline::Continue(1)
         })
     });
-    let metered = plugin.runtime().has_fuel();
+    let metered = plugin.runtime().fuel_used().is_some();
     let outcome =
         if metered { store.set_fuel(limits.fuel_per_page) } else { Ok(()) }.and_then(|()| {
             let _running = plugin.runtime().running();
             let instance = plugin.pre().instantiate(&mut store)?;
             body(&instance, &mut store)
         });
-    match outcome {
-        Ok(value) => {
-            let left = store.get_fuel().ok();
-            Ok((value, left.map(|left| limits.fuel_per_page - left)))
-        }
-        Err(error) => Err(classify(&error, store.data(), call, &limits)),
+    #[cfg(feature = "guest-memory")]
+    if let Some(observer) = &plugin.observer {
+        crate::memory::show(&**observer, call, &mut store);
     }
+    if let Ok(left) = store.get_fuel() {
+        plugin.runtime().count_fuel(limits.fuel_per_page - left);
+    }
+    outcome.map_err(|error| classify(&error, store.data(), call, &limits))
 }
 
 /// What a trap, or an error in place of one, means.

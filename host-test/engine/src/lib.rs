@@ -10,6 +10,7 @@
 //! | [`http`] | the capability; [`audit`]: what is written down of it; [`pacer`]: when it may be used |
 //! | [`read`], [`retry`], [`state`] | the loop that reads streams, and what survives between runs |
 //! | [`write`] | the loop that writes records, and its journal |
+//! | [`warm`] | calls on one instance, answered by the caller, for measurements |
 //! | [`bindings`] | the contract's types |
 //!
 //! Use this when you want to run connectors of this contract in a process of your own. Nothing here prints, reads the
@@ -26,12 +27,15 @@ pub mod connection;
 mod error;
 pub mod http;
 mod instance;
+#[cfg(feature = "guest-memory")]
+pub mod memory;
 pub mod pacer;
 pub mod plugin;
 pub mod read;
 pub mod retry;
 pub mod runtime;
 pub mod state;
+pub mod warm;
 pub mod write;
 
 pub use artifact::Artifact;

@@ -27,6 +27,8 @@ pub struct Plugin {
     imports: Vec<String>,
     exports: Vec<String>,
     pre: ConnectorPre<CallState>,
+    #[cfg(feature = "guest-memory")]
+    pub(crate) observer: Option<std::sync::Arc<dyn crate::memory::MemoryObserver>>,
 }
 
 impl Plugin {
@@ -58,7 +60,15 @@ impl Plugin {
         .map_err(contract)?;
         let pre =
             linker.instantiate_pre(&component).and_then(ConnectorPre::new).map_err(contract)?;
-        Ok(Plugin { artifact, runtime: runtime.clone(), imports, exports, pre })
+        Ok(Plugin {
+            artifact,
+            runtime: runtime.clone(),
+            imports,
+            exports,
+            pre,
+            #[cfg(feature = "guest-memory")]
+            observer: None,
+        })
     }
 
     /// The file that it came from.

@@ -67,6 +67,11 @@ pub trait PageSink {
 
     /// Something that a person may want to see.
     fn event(&mut self, event: ReadEvent<'_>);
+
+    /// The stream ended; nothing more comes. An error makes the end one of a sink that failed.
+    fn ended(&mut self, _end: &End, _totals: &Totals) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Something that a person may want to see.
@@ -210,7 +215,12 @@ pub fn read_stream<S: PageSink>(
     };
     let end = reader.run();
     reader.count_requests();
-    let Reader { totals, mark, notices, .. } = reader;
+    let Reader { totals, mark, notices, sink, .. } = reader;
+    let end = match (sink.ended(&end, &totals), end) {
+        // The first fault is the one to tell.
+        (Err(error), End::Complete | End::Unproved(_) | End::Limit) => End::Sink(error),
+        (_, end) => end,
+    };
     ReadReport { stream, end, totals, mark, notices }
 }
 

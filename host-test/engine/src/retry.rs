@@ -24,7 +24,7 @@ impl RetryPolicy {
         RetryPolicy {
             attempts: 5,
             first_wait: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(60),
+            longest_wait: Duration::from_mins(1),
             deadline: None,
         }
     }

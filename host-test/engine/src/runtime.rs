@@ -4,6 +4,7 @@
 //! ticker raises the epoch while a call runs and sleeps otherwise, so an idle host uses no CPU.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub struct RuntimeConfig {
 pub struct Runtime {
     engine: Engine,
     ticker: Arc<Ticker>,
-    fuel: bool,
+    fuel: Option<Arc<AtomicU64>>,
 }
 
 impl Runtime {
@@ -51,6 +52,8 @@ impl Runtime {
             .epoch_interruption(true)
             .consume_fuel(config.fuel)
             .memory_init_cow(true);
+        #[cfg(feature = "guest-memory")]
+        engine.guest_debug(true);
         if config.pooling {
             let mut pool = PoolingAllocationConfig::default();
             pool.max_unused_warm_slots(16).linear_memory_keep_resident(64 << 10);
@@ -64,15 +67,24 @@ impl Runtime {
             reason: format!("{error:#}"),
         })?;
         let ticker = Ticker::start(&engine);
-        Ok(Runtime { engine, ticker, fuel: config.fuel })
+        Ok(Runtime { engine, ticker, fuel: config.fuel.then(Arc::default) })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    pub(crate) fn has_fuel(&self) -> bool {
-        self.fuel
+    /// Fuel that all calls so far have used together, also those that failed; none where calls are not metered. What
+    /// one call used is the difference: the same on every machine, for the same component and answers.
+    pub fn fuel_used(&self) -> Option<u64> {
+        self.fuel.as_ref().map(|used| used.load(Ordering::Relaxed))
+    }
+
+    /// Counts what a call used, where calls are metered.
+    pub(crate) fn count_fuel(&self, used: u64) {
+        if let Some(sum) = &self.fuel {
+            sum.fetch_add(used, Ordering::Relaxed);
+        }
     }
 
     /// Keeps the epoch rising for as long as the guard lives.

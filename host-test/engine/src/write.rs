@@ -210,11 +210,11 @@ impl<W: Writer, R: BufRead, S: WriteSink> Loop<'_, W, R, S> {
             let window = window.ok_or_else(|| other_input(&open.end))?;
             self.settle_window(Slots::resume(window.lines, open))?;
         }
+        let size = usize::try_from(self.run.operation.batch).unwrap_or(usize::MAX);
         loop {
             if self.cancel.is_cancelled() {
                 return Err(WriteEnd::Cancelled);
             }
-            let size = usize::try_from(self.run.operation.batch).unwrap_or(usize::MAX);
             let Some(window) = self.reader.window(size).map_err(WriteEnd::Input)? else { break };
             ended = false;
             self.append(&Entry::Window {
@@ -223,6 +223,10 @@ impl<W: Writer, R: BufRead, S: WriteSink> Loop<'_, W, R, S> {
                 end: window.end,
             })?;
             self.settle_window(Slots::new(window.lines))?;
+        }
+        // An input that a signal cut short is not at its end.
+        if self.cancel.is_cancelled() {
+            return Err(WriteEnd::Cancelled);
         }
         if ended { Ok(()) } else { self.append(&Entry::Ended) }
     }
@@ -300,15 +304,13 @@ impl<W: Writer, R: BufRead, S: WriteSink> Loop<'_, W, R, S> {
         self.journal_outcomes(&given_up)
     }
 
-    /// Asks for all records in flight: first for all at once, so that the plugin sees which replaces which, then for as
-    /// many at once as there are requests.
+    /// Asks for all records in flight: for all at once, so that the plugin sees which replaces which; then for as many
+    /// at once as there are requests; then for each alone, which every plugin gets on with.
     fn ask(&mut self, slots: &mut Slots) -> Result<(), WriteEnd> {
-        let lines = slots.in_flight();
-        let most = usize::try_from(self.writer.call_limits().requests).unwrap_or(usize::MAX).max(1);
-        self.ask_for(slots, &lines)?;
-        if lines.len() > most {
-            for chunk in slots.in_flight().chunks(most) {
-                self.ask_for(slots, chunk)?;
+        let requests = usize::try_from(self.writer.call_limits().requests).unwrap_or(usize::MAX);
+        for at_once in [usize::MAX, requests.max(1), 1] {
+            for lines in slots.in_flight().chunks(at_once) {
+                self.ask_for(slots, lines)?;
             }
         }
         Ok(())

@@ -87,14 +87,21 @@ impl source::Guest for Hostile {
 
     fn read(request: source::ReadRequest) -> Result<source::Page, Failure> {
         match Script::parse(&request.settings.values) {
-            Ok(Script::Page { records, state, counted, requests, ahead }) => {
-                send_all(&requests);
+            Ok(Script::Page { records, state, counted, more, requests, ahead }) => {
+                let first_of_two = more && request.state.is_none();
+                if !first_of_two {
+                    send_all(&requests);
+                }
                 Ok(source::Page {
                     records,
                     deleted: Vec::new(),
                     quarantined: Vec::new(),
                     state,
-                    progress: source::Progress::Complete,
+                    progress: if first_of_two {
+                        source::Progress::More
+                    } else {
+                        source::Progress::Complete
+                    },
                     counts: source::Counts {
                         received: counted,
                         emitted: counted,
@@ -120,7 +127,12 @@ impl destination::Guest for Hostile {
         Ok(Vec::new())
     }
 
-    fn validate(_: Settings, _target: String, _operation: String, _options: String) -> Vec<Problem> {
+    fn validate(
+        _: Settings,
+        _target: String,
+        _operation: String,
+        _options: String,
+    ) -> Vec<Problem> {
         Vec::new()
     }
 
@@ -150,6 +162,7 @@ fn run(settings: &Settings) -> credentials::CheckReport {
         Ok(Script::Spin) => harm::spin(),
         Ok(Script::TakeMemory) => harm::take_memory(),
         Ok(Script::Recurse) => harm::recurse(0).to_string(),
+        Ok(Script::RecurseWithFrames) => harm::recurse_with_frames(0).to_string(),
         Ok(Script::Panic) => panic!("as told"),
         Ok(Script::Flood { request }) => harm::flood(&request.request()),
         Ok(Script::HandOver { mebibytes }) => return harm::hand_over(mebibytes),

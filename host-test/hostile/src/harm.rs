@@ -25,8 +25,17 @@ pub fn recurse(depth: u64) -> u64 {
     if depth == u64::MAX {
         return depth;
     }
+    let again: fn(u64) -> u64 = std::hint::black_box(recurse);
+    again(depth + 1) + depth
+}
+
+/// Calls itself deeper than its own memory has room for frames.
+pub fn recurse_with_frames(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
     let frame = std::hint::black_box([depth; 64]);
-    std::hint::black_box(recurse(depth + 1)) + frame[0]
+    recurse_with_frames(depth + 1) + std::hint::black_box(frame)[0]
 }
 
 /// Sends without end, whatever the host says.
@@ -55,7 +64,7 @@ fn report(notices: Vec<Notice>) -> CheckReport {
 }
 
 /// A second owner of the same bytes, as a plugin written by hand can make.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, clippy::same_length_and_capacity)]
 fn alias(shared: &mut str) -> String {
     let (pointer, length) = (shared.as_mut_ptr(), shared.len());
     // Not sound once two owners free it; the host stops the call before anything is freed.

@@ -24,6 +24,8 @@ pub enum Script {
     TakeMemory,
     /// Calls itself without end.
     Recurse,
+    /// Calls itself without end, with much to remember each time.
+    RecurseWithFrames,
     /// Panics.
     Panic,
     /// Sends without end.
@@ -49,7 +51,10 @@ pub enum Script {
         state: String,
         /// What it claims to have received and emitted.
         counted: u32,
-        /// Requests to send before.
+        /// Whether a second page follows the first.
+        #[serde(default)]
+        more: bool,
+        /// Requests to send before the last page.
         #[serde(default)]
         requests: Vec<Planned>,
         /// Requests that it claims to make next.

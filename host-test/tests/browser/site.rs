@@ -28,9 +28,8 @@ impl Site {
     pub(crate) fn start(switches: Switches) -> Self {
         let defaults = Config::default();
         let data = Data { users: 120, leads: 30, ..defaults.data };
-        let emulator =
-            Emulator::start(Config { token: TOKEN.into(), data, switches, ..defaults })
-                .expect("a free port");
+        let emulator = Emulator::start(Config { token: TOKEN.into(), data, switches, ..defaults })
+            .expect("a free port");
         let folder = tempfile::tempdir().expect("a folder");
         let mut process = Command::new(env!("CARGO_BIN_EXE_connector"))
             .args(["serve", "-vv"])
@@ -60,7 +59,13 @@ impl Site {
             });
         }
         assert!(origin.starts_with("http://127.0.0.1:"), "{origin}");
-        Site { emulator, origin: origin.trim().into(), process, printed: Mutex::new(printed), _folder: folder }
+        Site {
+            emulator,
+            origin: origin.trim().into(),
+            process,
+            printed: Mutex::new(printed),
+            _folder: folder,
+        }
     }
 
     /// Stops the page, and gives all that it printed after its address.

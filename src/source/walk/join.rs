@@ -38,6 +38,9 @@ pub(super) struct Edge {
     pub(super) circles: u32,
 }
 
+/// A head page of so many rows is no accident.
+const LEAST_SURE: u32 = 10;
+
 /// After so many circles, pages do not stand where their size says.
 const MOST_CIRCLES: u32 = 5;
 
@@ -73,7 +76,7 @@ impl Edge {
         match self.front {
             None => true,
             Some(front) if level == front => {
-                !(self.closed && self.many) && !self.seen.contains(key)
+                !(self.seen.contains(key) || (self.closed && self.many))
             }
             Some(front) => level < front,
         }
@@ -181,7 +184,7 @@ impl Walk {
     }
 
     /// What the number of rows says about the sizes that are honoured.
-    fn note_length(&mut self, answer: &Answer<'_>) {
+    pub(super) fn note_length(&mut self, answer: &Answer<'_>) {
         let rows = answer.len();
         if answer.is_short() {
             let (short, times) = self.guard.short;
@@ -195,9 +198,10 @@ impl Walk {
     /// A page that is shorter than asked for: the list ends, or the size is capped.
     fn look_for_end(&mut self, answer: &Answer<'_>, added: bool) {
         let (_, times) = self.guard.short;
-        if answer.is_short() && (!added || times >= 2) {
+        let sure = answer.ask.page == 0 && answer.len() >= LEAST_SURE;
+        if answer.is_short() && (!added || sure || times >= 2) {
             let size = self.sizes.probe(answer.len());
-            self.end = End::Past { size, quiet: !added };
+            self.end = End::Past { size, quiet: !added, sure };
         }
     }
 

@@ -107,7 +107,9 @@ impl Sizes {
 
     /// Pages hold at most so many rows; whether sizes are left that overlap and bring the walk on.
     pub(super) fn cap(&mut self, size: u32) -> bool {
-        if self.fixed.is_some() || size >= self.most || size < LEAST {
+        // Where more were had before, sizes are rounded to a few that do not overlap.
+        let rounded = self.honoured > size;
+        if rounded || self.fixed.is_some() || size >= self.most || size < LEAST {
             return false;
         }
         (self.least, self.most) = (size.div_ceil(2), size);

@@ -25,6 +25,8 @@ pub(super) struct Rounds {
     /// Whether this round has had an answer that joins.
     begun: bool,
     back: u64,
+    /// How many answers did not join.
+    lost: u32,
     /// Position behind an answer that was shorter than asked for and held no older row, and its
     /// number of rows: the list ends there if the next page is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +50,9 @@ struct Tally {
 /// So many rounds, then the second is left in doubt.
 const MOST_ROUNDS: u32 = 14;
 
+/// After so many answers that do not join, pages do not stand where their size says.
+const MOST_LOST: u32 = 24;
+
 /// So many keys of one second are kept.
 const MOST_KEYS: usize = 1_000;
 
@@ -60,6 +65,7 @@ impl Rounds {
             hint: edge.covered.saturating_sub(edge.ties),
             begun: false,
             back: 0,
+            lost: 0,
             short: None,
             first: None,
             tally: Tally::default(),
@@ -85,6 +91,7 @@ impl Rounds {
     }
 
     fn step_back(&mut self, sizes: &Sizes) {
+        self.lost = self.lost.saturating_add(1);
         self.back = self.back.saturating_mul(2).max(u64::from(sizes.largest().div_ceil(2)));
         self.begin(sizes);
     }
@@ -106,9 +113,13 @@ impl Walk {
         };
         let joins = self.joins(answer);
         if !rounds.begun && !joins {
-            rounds.step_back(&self.sizes);
-            self.rounds = Some(rounds);
             self.guard.idle += 1;
+            rounds.step_back(&self.sizes);
+            if rounds.lost < MOST_LOST || !self.sizes.overlap() {
+                self.rounds = Some(rounds);
+            } else {
+                self.fix(answer, answer.expected);
+            }
             return false;
         }
         if joins && answer.levels.last().is_some_and(|&last| last < front) {

@@ -58,15 +58,14 @@ impl Ahead {
         let mut known = std::mem::take(&mut *entries);
         for request in requests.into_iter().filter(|request| request.method == "GET") {
             let position = known.iter().position(|entry| entry.request == request);
-            entries.push(match position {
-                Some(position) => known.swap_remove(position),
-                None => {
-                    if let Some(wake) = &self.wake {
-                        // The workers end only with the sender of this channel.
-                        let _ = wake.send(());
-                    }
-                    Entry { request, state: State::Waiting }
+            entries.push(if let Some(position) = position {
+                known.swap_remove(position)
+            } else {
+                if let Some(wake) = &self.wake {
+                    // The workers end only with the sender of this channel.
+                    let _ = wake.send(());
                 }
+                Entry { request, state: State::Waiting }
             });
         }
         self.table.changed.notify_all();
@@ -212,7 +211,7 @@ mod tests {
     }
 
     fn deadline() -> Instant {
-        Instant::now() + Duration::from_secs(60)
+        Instant::now() + Duration::from_mins(1)
     }
 
     /// Waits until nothing is under way.
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn an_early_answer_is_used_once() {
         let echo = Arc::new(Echo { status: 200, ..Echo::default() });
-        let ahead = Ahead::new(echo.clone(), 2, Duration::from_secs(60));
+        let ahead = Ahead::new(echo.clone(), 2, Duration::from_mins(1));
         ahead.plan(vec![get("a"), get("b")]);
         settle(&ahead);
         assert_eq!(echo.asked.lock().expect("no panic").len(), 2);
@@ -239,7 +238,7 @@ mod tests {
     #[test]
     fn the_newest_list_is_the_whole_list() {
         let echo = Arc::new(Echo { status: 200, ..Echo::default() });
-        let ahead = Ahead::new(echo.clone(), 1, Duration::from_secs(60));
+        let ahead = Ahead::new(echo.clone(), 1, Duration::from_mins(1));
         ahead.plan(vec![get("a"), get("b")]);
         settle(&ahead);
         ahead.plan(vec![get("b")]);
@@ -253,7 +252,7 @@ mod tests {
     fn an_answer_that_is_dropped_under_way_is_asked_for_again() {
         let first = Some((Barrier::new(2), Barrier::new(2)));
         let echo = Arc::new(Echo { status: 200, first, ..Echo::default() });
-        let ahead = Ahead::new(echo.clone(), 1, Duration::from_secs(60));
+        let ahead = Ahead::new(echo.clone(), 1, Duration::from_mins(1));
         ahead.plan(vec![get("a")]);
         let (under_way, go_on) = echo.first.as_ref().expect("two gates");
         under_way.wait();
@@ -266,7 +265,7 @@ mod tests {
     #[test]
     fn only_a_success_of_a_get_is_kept() {
         let echo = Arc::new(Echo { status: 429, ..Echo::default() });
-        let ahead = Ahead::new(echo.clone(), 1, Duration::from_secs(60));
+        let ahead = Ahead::new(echo.clone(), 1, Duration::from_mins(1));
         ahead.plan(vec![get("a"), Request { method: "POST".into(), ..get("b") }]);
         settle(&ahead);
         assert!(ahead.table.lock().is_empty());

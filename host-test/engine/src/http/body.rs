@@ -57,7 +57,7 @@ pub(crate) fn read(
     };
     let hint = expected.unwrap_or(0).min(limits.response_body_bytes);
     let mut bytes = Vec::with_capacity(usize::try_from(hint).unwrap_or(0));
-    let mut chunk = [0; 64 << 10];
+    let mut chunk = vec![0; 64 << 10];
     let mut seen = 0;
     loop {
         let length = match reader.read(&mut chunk) {

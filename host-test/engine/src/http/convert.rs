@@ -60,35 +60,41 @@ pub(crate) fn body(request: &wit::Request) -> Option<Vec<u8>> {
     })
 }
 
-/// The answer as the plugin may see it: without any secret that the service echoed.
+/// The answer as the plugin may see it: without any secret that the service echoed. Also how often it did.
 pub(crate) fn response(
     exchange: Exchange,
     retry_after: Option<Duration>,
     scrubber: &Scrubber,
-) -> wit::Response {
-    let headers = header::decode(&exchange.headers).into_iter().map(|(name, value)| {
-        let scrubbed = match scrubber.scrub_answer(value.as_bytes()) {
-            (Cow::Borrowed(_), _) => None,
-            (Cow::Owned(bytes), _) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        };
-        (name, scrubbed.unwrap_or(value))
-    });
-    let headers = headers.collect();
+) -> (wit::Response, u64) {
+    let mut redacted = 0;
+    let mut scrub = |text: String| match scrubber.scrub_answer(text.as_bytes()) {
+        (Cow::Borrowed(_), _) => text,
+        (Cow::Owned(bytes), count) => {
+            redacted += count as u64;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    };
+    let headers = header::decode(&exchange.headers);
+    let headers = headers.into_iter().map(|(name, value)| (scrub(name), scrub(value))).collect();
     let body = match scrubber.scrub_answer(&exchange.body) {
         (Cow::Borrowed(_), _) => None,
         (Cow::Owned(bytes), count) => {
-            tracing::warn!(count, "the service echoed a secret; it was replaced");
+            redacted += count as u64;
             Some(bytes)
         }
     };
+    if redacted > 0 {
+        tracing::warn!(redacted, "the service echoed a secret; it was replaced");
+    }
     let body = match String::from_utf8(body.unwrap_or(exchange.body)) {
         Ok(text) => wit::Body::Text(text),
         Err(error) => wit::Body::Bytes(error.into_bytes()),
     };
-    wit::Response {
+    let response = wit::Response {
         status: exchange.status.as_u16(),
         headers,
         retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         body,
-    }
+    };
+    (response, redacted)
 }

@@ -3,6 +3,7 @@
 //! | line | meaning |
 //! | --- | --- |
 //! | [`Header`] | whose it is; the first line |
+//! | `files` | the other files are so long now, and hold nothing of what comes next |
 //! | `window` | so much of the input is worked on from now on |
 //! | `sending` | these records are about to be sent; durable before they are |
 //! | `outcomes` | what became of records; what is `deferred` is known not to be done |
@@ -92,6 +93,8 @@ impl WriteOwner {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
+    /// Length in bytes of the other files, by purpose, before anything is put into them.
+    Files(BTreeMap<String, u64>),
     /// So much of the input is worked on from now on.
     Window {
         /// Its first line.
@@ -321,6 +324,7 @@ impl Progress {
     fn apply(&mut self, entry: Entry) -> Result<(), &'static str> {
         const NO_WINDOW: &str = "it speaks of a window that was not begun";
         match entry {
+            Entry::Files(files) => self.files.extend(files),
             Entry::Window { records, end, .. } => {
                 if self.open.is_some() {
                     return Err("a window begins within a window");
@@ -358,7 +362,7 @@ impl Progress {
             Entry::Kept { files, closed } => {
                 let open = self.open.as_mut().ok_or(NO_WINDOW)?;
                 open.kept.extend(open.outcomes.keys());
-                self.files = files;
+                self.files.extend(files);
                 if closed {
                     if open.outcomes.len() as u64 != open.records {
                         return Err("a window was closed with records left");
@@ -427,6 +431,7 @@ mod tests {
         let last = [(3, RecordOutcome::Superseded { by: 9 })];
         let files = BTreeMap::from([("rejects".to_owned(), 7)]);
         vec![
+            Entry::Files(BTreeMap::from([("rejects".to_owned(), 5)])),
             Entry::Window { from: 1, records: 3, end },
             Entry::Sending { batch: "b".into(), lines: vec![Lines(1, 3)], repeated: 0 },
             Entry::Outcomes(LinesOutcome::of(outcomes.iter().map(|(line, o)| (*line, o)))),
@@ -443,6 +448,8 @@ mod tests {
         assert_eq!(
             lines,
             concat!(
+                r#"{"files":{"rejects":5}}"#,
+                "\n",
                 r#"{"window":{"from":1,"records":3,"end":{"byte":30,"line":3,"sha256":"ab"}}}"#,
                 "\n",
                 r#"{"sending":{"batch":"b","lines":[[1,3]]}}"#,
@@ -469,11 +476,12 @@ mod tests {
             let text = format!("{}{}", header(), lines[..count].concat());
             replay(text.as_bytes(), &owner()).expect("it is whole").expect("it has a header").1
         };
-        let open = at(2).open.expect("a window is open");
-        assert_eq!(open.in_flight, BTreeSet::from([1, 2, 3]));
+        assert_eq!(at(1).files["rejects"], 5);
         let open = at(3).open.expect("a window is open");
+        assert_eq!(open.in_flight, BTreeSet::from([1, 2, 3]));
+        let open = at(4).open.expect("a window is open");
         assert_eq!((open.in_flight.len(), open.outcomes.len()), (0, 2));
-        let done = at(7);
+        let done = at(8);
         assert!(done.ended && done.open.is_none());
         assert_eq!((done.done.byte, done.files["rejects"]), (30, 7));
         let totals = done.totals;
@@ -513,16 +521,16 @@ mod tests {
         check(&foreign(|owner| owner.contract = "x".into()), "another contract");
         check(&header().replace("\"journal\":1", "\"journal\":2"), "the format 2");
         check("{}\n", "damaged in line 1");
-        let window = entries()[0].to_line();
+        let window = entries()[1].to_line();
         for broken in [
             "nonsense\n".to_owned(),
-            entries()[1].to_line(),
+            entries()[2].to_line(),
             format!("{window}{window}"),
-            format!("{window}{}", entries()[5].to_line()),
             format!("{window}{}", entries()[6].to_line()),
-            format!("{window}{0}{0}", entries()[4].to_line()),
-            format!("{window}{}", entries()[1].to_line().replace("[1,3]", "[1,99999999999]")),
-            format!("{window}{}", entries()[1].to_line().replace("[1,3]", "[3,1]")),
+            format!("{window}{}", entries()[7].to_line()),
+            format!("{window}{0}{0}", entries()[5].to_line()),
+            format!("{window}{}", entries()[2].to_line().replace("[1,3]", "[1,99999999999]")),
+            format!("{window}{}", entries()[2].to_line().replace("[1,3]", "[3,1]")),
         ] {
             check(&format!("{}{broken}", header()), "damaged in line");
         }

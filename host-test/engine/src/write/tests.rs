@@ -108,7 +108,8 @@ impl Writer for Service {
         let requests = match act {
             Act::All => self.requests as usize,
             Act::Crash(_) => return Err(PluginError::Stack { call: "destination.settle" }),
-            Act::Stop(most) | Act::Doubt(most, _) | Act::Tire(most) => most.min(2),
+            Act::Stop(most) | Act::Doubt(most, _) => most.min(2),
+            Act::Tire(most) => most.clamp(1, 2),
         };
         let stopped =
             matches!(act, Act::Stop(_) | Act::Doubt(..)) && requests < batch.records.len();

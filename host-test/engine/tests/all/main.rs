@@ -6,5 +6,9 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[cfg(unix)]
+mod cache;
+mod guests;
 mod network;
+mod secrets;
 mod support;

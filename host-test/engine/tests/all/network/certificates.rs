@@ -34,7 +34,7 @@ fn an_expired_certificate_is_refused() {
 
 #[test]
 fn a_certificate_of_another_name_is_refused() {
-    check(identity::somebody_else());
+    check(identity::named("somebody.else.test"));
 }
 
 #[test]

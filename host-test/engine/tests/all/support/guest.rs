@@ -12,7 +12,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        let config = RuntimeConfig { cache: None, fuel: false, pooling: false };
+        // Compiled code is kept between runs, as a host keeps it.
+        let cache = root().join("target").join("component").join("compiled");
+        let config = RuntimeConfig { cache: Some(cache), fuel: false, pooling: false };
         Runtime::new(&config).expect("an engine")
     })
 }
@@ -29,7 +31,7 @@ pub fn plugin() -> &'static Plugin {
 /// Builds a package of the workspace as a component, in the folder that is shared by all such builds: two runs at once
 /// wait for each other there.
 pub fn build(package: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace");
+    let root = root();
     let folder = root.join("target").join("component");
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     cargo
@@ -52,4 +54,8 @@ pub fn build(package: &str) -> PathBuf {
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "{package} did not build");
     folder.join(TARGET).join("component").join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace")
 }

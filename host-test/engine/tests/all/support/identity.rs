@@ -20,8 +20,8 @@ pub fn localhost() -> Arc<ServerConfig> {
 }
 
 /// A server that proves to be somebody else.
-pub fn somebody_else() -> Arc<ServerConfig> {
-    server(trusted(), "somebody.else.test", 2099)
+pub fn named(name: &str) -> Arc<ServerConfig> {
+    server(trusted(), name, 2099)
 }
 
 /// A server whose proof is no longer valid.
