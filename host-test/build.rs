@@ -17,7 +17,8 @@ fn main() {
     println!("cargo::rerun-if-changed={}", root.join("xtask/src/component.rs").display());
     add_target_where_missing(&root);
     let target_dir = root.join("target").join("component");
-    let component = cargo_home().and_then(|cargo_home| Build { root, target_dir, cargo_home }.run());
+    let component =
+        cargo_home().and_then(|cargo_home| Build { root, target_dir, cargo_home }.run());
     match component {
         Ok(component) => {
             println!("cargo::rustc-env=CONNECTOR_COMPONENT={}", component.display());

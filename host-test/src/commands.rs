@@ -8,5 +8,6 @@ pub mod flow;
 pub mod headers;
 pub mod inspect;
 pub mod read;
+pub mod serve;
 pub mod streams;
 pub mod write;

@@ -18,6 +18,7 @@
 //! | `append_file`, `journal_file`, `piped` | what a write reads, keeps and sets aside |
 //! | `planned_calls`, `write_report` | what a write shows: the calls of a dry run, and what it came to |
 //! | [`prompt`] | questions at a terminal |
+//! | [`web`] | the page of `connector serve` |
 //! | [`airbyte`], [`singer`], [`adapter`] | the protocols of other platforms, and what they share |
 //! | [`saved`] | the store of credentials, and a record opened to an account |
 
@@ -42,9 +43,10 @@ pub mod saved;
 mod signals;
 pub mod singer;
 pub mod state_file;
+pub mod web;
+pub mod words;
 mod write_progress;
 mod write_report;
-pub mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

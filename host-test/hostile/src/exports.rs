@@ -87,14 +87,21 @@ impl source::Guest for Hostile {
 
     fn read(request: source::ReadRequest) -> Result<source::Page, Failure> {
         match Script::parse(&request.settings.values) {
-            Ok(Script::Page { records, state, counted, requests, ahead }) => {
-                send_all(&requests);
+            Ok(Script::Page { records, state, counted, more, requests, ahead }) => {
+                let first_of_two = more && request.state.is_none();
+                if !first_of_two {
+                    send_all(&requests);
+                }
                 Ok(source::Page {
                     records,
                     deleted: Vec::new(),
                     quarantined: Vec::new(),
                     state,
-                    progress: source::Progress::Complete,
+                    progress: if first_of_two {
+                        source::Progress::More
+                    } else {
+                        source::Progress::Complete
+                    },
                     counts: source::Counts {
                         received: counted,
                         emitted: counted,

@@ -51,7 +51,10 @@ pub enum Script {
         state: String,
         /// What it claims to have received and emitted.
         counted: u32,
-        /// Requests to send before.
+        /// Whether a second page follows the first.
+        #[serde(default)]
+        more: bool,
+        /// Requests to send before the last page.
         #[serde(default)]
         requests: Vec<Planned>,
         /// Requests that it claims to make next.

@@ -211,11 +211,11 @@ impl Shared {
         let finding = self.try_out(self.open(record)?)?;
         let verified = finding.verified(now_ms());
         match self.store().set_verified(&record.id, record.access_revision, verified) {
-            Ok(_) | Err(StoreError::VerifiedStale { .. } | StoreError::NoSuchCredential { .. }) => {}
+            Ok(_) | Err(StoreError::VerifiedStale { .. } | StoreError::NoSuchCredential { .. }) => {
+            }
             Err(error) => return Err(error.into()),
         }
-        lock(&self.findings)
-            .insert(record.id.clone(), (record.access_revision, finding.clone()));
+        lock(&self.findings).insert(record.id.clone(), (record.access_revision, finding.clone()));
         Ok(finding)
     }
 

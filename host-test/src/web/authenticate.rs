@@ -65,10 +65,7 @@ pub(super) async fn screen(
 }
 
 /// The screen with the overlay for a new credential.
-pub(super) async fn add(
-    State(app): State<App>,
-    Path(role): Path<String>,
-) -> Result<Markup, Fault> {
+pub(super) async fn add(State(app): State<App>, Path(role): Path<String>) -> Result<Markup, Fault> {
     let role = Role::parse(&role)?;
     app.blocking(move |app| {
         let overlay = blank(app, role);
@@ -182,8 +179,9 @@ fn submit(
         match save(app, record, revision, posted, &values, &typed) {
             Ok(saved) => {
                 app.verify(&saved)?;
-                return Ok(Redirect::to(&format!("{}?done={}", role.address(), saved.id))
-                    .into_response());
+                return Ok(
+                    Redirect::to(&format!("{}?done={}", role.address(), saved.id)).into_response()
+                );
             }
             Err(StoreError::NameTaken { name }) => problems.push(Problem {
                 field: format!("/{NAME}"),
@@ -299,9 +297,7 @@ fn name_fault(
         Err(error) => return Ok(Some(format!("{}.", capital(&error.to_string())))),
     };
     match app.store().credential(name.as_str()) {
-        Ok(found)
-            if found.name == name && record.is_none_or(|record| record.id != found.id) =>
-        {
+        Ok(found) if found.name == name && record.is_none_or(|record| record.id != found.id) => {
             Ok(Some(taken(name.as_str())))
         }
         Ok(_) | Err(StoreError::NoSuchCredential { .. }) => Ok(None),
@@ -346,7 +342,7 @@ pub(super) fn draw(
         ul .tiles {
             @for record in &records { li .tile { (tile(app, role, record)) } }
             li .tile .add {
-                a .stretched href={ (role.address()) "/add" } { span .plus aria-hidden="true" { "+" } "Add Credential" }
+                a .stretched href={ (role.address()) "/add" } { "Add Credential" }
             }
         }
     };
@@ -427,7 +423,12 @@ pub(super) fn question(role: Role, title: &str, content: &Markup) -> Markup {
 }
 
 /// What a check of a saved credential found, as an overlay.
-pub(super) fn answer(app: &App, role: Role, record: &CredentialRecord, finding: &Finding) -> Markup {
+pub(super) fn answer(
+    app: &App,
+    role: Role,
+    record: &CredentialRecord,
+    finding: &Finding,
+) -> Markup {
     let content = html! {
         p { "Credential " strong { (record.name) } }
         (found(finding, false))

@@ -51,18 +51,15 @@ pub(super) async fn new(
 }
 
 /// *Save* of the destination.
-pub(super) async fn post_new(
-    State(app): State<App>,
-    posted: Posted,
-) -> Result<Response, Fault> {
+pub(super) async fn post_new(State(app): State<App>, posted: Posted) -> Result<Response, Fault> {
     app.blocking(move |app| {
         let record = app.credential(posted.text("credential"))?;
         let connection = connect(app, &record)?;
         let targets = targets(&connection)?;
         let (target, operation) = find(&targets, posted.text("what"))
             .ok_or_else(|| Fault::missing("There is no such target or operation."))?;
-        let form = Form::parse(&operation.options)
-            .map_err(|error| Fault::internal(&error.to_string()))?;
+        let form =
+            Form::parse(&operation.options).map_err(|error| Fault::internal(&error.to_string()))?;
         let values = fields::values(&form, &posted);
         match save(app, &connection, &record, target, operation, posted.text("name"), &values) {
             Ok(flow) => Ok(Redirect::to(&format!("/destination/{}", flow.id)).into_response()),
@@ -78,10 +75,7 @@ pub(super) async fn post_new(
 }
 
 /// A saved destination.
-pub(super) async fn show(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Markup, Fault> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Markup, Fault> {
     app.blocking(move |app| {
         let flow = app.store().flow(&id)?;
         draw(app, &flow, "", None)
@@ -98,8 +92,7 @@ pub(super) async fn post(
     app.blocking(move |app| {
         let flow = app.store().flow(&id)?;
         let back = || Redirect::to(&format!("/destination/{}", flow.id)).into_response();
-        let running =
-            |writing: &Arc<Writing>| writing.is_running();
+        let running = |writing: &Arc<Writing>| writing.is_running();
         if app.writings().get(flow.id.as_str()).is_some_and(running) {
             return Ok(back());
         }
@@ -120,7 +113,8 @@ pub(super) async fn post(
             return Ok(draw(app, &flow, "", Some(fault))?.into_response());
         }
         if !dry_run && posted.text("confirm") != "yes" && needs_consent(app, &flow) {
-            let fault = "This operation needs your consent each time: run it dry again and tick the box.";
+            let fault =
+                "This operation needs your consent each time: run it dry again and tick the box.";
             return Ok(draw(app, &flow, &records, Some(fault))?.into_response());
         }
         let draft = if dry_run {
@@ -150,11 +144,7 @@ pub(super) async fn progress(
 }
 
 /// *Stop*.
-pub(super) async fn stop(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    _: Posted,
-) -> Redirect {
+pub(super) async fn stop(State(app): State<App>, Path(id): Path<String>, _: Posted) -> Redirect {
     if let Some(writing) = app.writings().get(&id) {
         writing.cancel.cancel();
     }
@@ -168,7 +158,8 @@ pub(super) async fn outcomes(
 ) -> Result<Response, Fault> {
     let writing = app.writings().get(&id).cloned();
     let lines = writing.map(|writing| writing.outcomes());
-    let lines = lines.ok_or_else(|| Fault::missing("Nothing was written since the page was started."))?;
+    let lines =
+        lines.ok_or_else(|| Fault::missing("Nothing was written since the page was started."))?;
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson"),
         (CONTENT_DISPOSITION, "attachment; filename=\"outcomes.jsonl\""),

@@ -54,7 +54,8 @@ fn refusal(port: Port, method: &Method, headers: &HeaderMap) -> Option<&'static 
         return (!own && !visit).then_some("This page is not part of another one.");
     }
     let origin = headers.get(ORIGIN);
-    let foreign = origin.is_some_and(|origin| origin.as_bytes() != format!("http://{host}").as_bytes());
+    let foreign =
+        origin.is_some_and(|origin| origin.as_bytes() != format!("http://{host}").as_bytes());
     (!own || foreign).then_some("This form was not sent by a page of this process.")
 }
 
@@ -76,7 +77,9 @@ mod tests {
     fn only_this_machine_by_its_own_names_is_answered() {
         check(Method::GET, &[("host", "127.0.0.1:8080")], true);
         check(Method::GET, &[("host", "localhost:8080")], true);
-        for host in ["evil.example:8080", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1.evil.example:8080", ""] {
+        for host in
+            ["evil.example:8080", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1.evil.example:8080", ""]
+        {
             check(Method::GET, &[("host", host)], false);
         }
         check(Method::GET, &[], false);
@@ -88,7 +91,9 @@ mod tests {
         check(Method::POST, &[host], true);
         check(Method::POST, &[host, ("origin", "http://127.0.0.1:8080")], true);
         check(Method::POST, &[host, ("sec-fetch-site", "same-origin")], true);
-        for origin in ["http://localhost:8080", "https://evil.example", "null", "http://127.0.0.1:80"] {
+        for origin in
+            ["http://localhost:8080", "https://evil.example", "null", "http://127.0.0.1:80"]
+        {
             check(Method::POST, &[host, ("origin", origin)], false);
         }
         for site in ["cross-site", "same-site"] {

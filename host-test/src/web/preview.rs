@@ -60,11 +60,8 @@ pub(super) fn read(
         End::Plugin(error) => Some(scrub(&error.to_string())),
         _ => None,
     };
-    let records: Vec<Map<String, Value>> = first
-        .0
-        .iter()
-        .filter_map(|record| serde_json::from_str(&scrub(record)).ok())
-        .collect();
+    let records: Vec<Map<String, Value>> =
+        first.0.iter().filter_map(|record| serde_json::from_str(&scrub(record)).ok()).collect();
     for name in records.iter().flat_map(Map::keys) {
         if !columns.contains(name) {
             columns.push(name.clone());

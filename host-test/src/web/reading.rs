@@ -120,7 +120,8 @@ impl Reading {
             _ => States::default(),
         };
         let credential = flow.credential_id.as_str();
-        let plans = plan(&connection, &infos, &options, &states, credential, full).map_err(clean)?;
+        let plans =
+            plan(&connection, &infos, &options, &states, credential, full).map_err(clean)?;
         let folder = random().map_err(|error| error.to_string())?;
         let folder = app.folder.path().join(folder);
         std::fs::create_dir(&folder).map_err(|error| error.to_string())?;

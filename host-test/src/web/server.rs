@@ -33,8 +33,12 @@ impl Server {
     /// Listens on 127.0.0.1, at `port` or, with 0, at a free one. No other address can be chosen.
     pub fn bind(app: App, port: u16) -> Result<Self, CliError> {
         let cannot = |error: &std::io::Error| {
-            CliError::new(Exit::Other, "port", format!("cannot listen on 127.0.0.1:{port}: {error}"))
-                .remedy("Choose another --port, or 0 for any.")
+            CliError::new(
+                Exit::Other,
+                "port",
+                format!("cannot listen on 127.0.0.1:{port}: {error}"),
+            )
+            .remedy("Choose another --port, or 0 for any.")
         };
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| cannot(&error))?;
@@ -57,8 +61,7 @@ impl Server {
     /// Serves until `cancel` is turned.
     pub fn run(self, cancel: &Cancel) -> Result<(), CliError> {
         let Server { app, runtime, listener, address } = self;
-        let failed =
-            |error: std::io::Error| CliError::new(Exit::Other, "serve", error.to_string());
+        let failed = |error: std::io::Error| CliError::new(Exit::Other, "serve", error.to_string());
         let router = router(app.clone(), address.port());
         let served = runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -99,10 +102,7 @@ fn router(app: App, port: u16) -> Router {
         .route("/source/{id}/progress", get(source::progress))
         .route("/source/{id}/records/{stream}", get(source::download))
         .route("/destination/new", get(destination::new).post(destination::post_new))
-        .route(
-            "/destination/{id}",
-            get(destination::show).post(destination::post).layer(records),
-        )
+        .route("/destination/{id}", get(destination::show).post(destination::post).layer(records))
         .route("/destination/{id}/stop", post(destination::stop))
         .route("/destination/{id}/progress", get(destination::progress))
         .route("/destination/{id}/outcomes", get(destination::outcomes))

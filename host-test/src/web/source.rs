@@ -56,10 +56,7 @@ pub(super) async fn new(
 }
 
 /// *Preview* of a stream, or *Save* of the source.
-pub(super) async fn post_new(
-    State(app): State<App>,
-    posted: Posted,
-) -> Result<Response, Fault> {
+pub(super) async fn post_new(State(app): State<App>, posted: Posted) -> Result<Response, Fault> {
     app.blocking(move |app| {
         let record = app.credential(posted.text("credential"))?;
         let audit = Arc::new(MemoryAudit::default());
@@ -98,10 +95,7 @@ pub(super) async fn post_new(
 }
 
 /// A saved source.
-pub(super) async fn show(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Markup, Fault> {
+pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Markup, Fault> {
     app.blocking(move |app| {
         let flow = app.store().flow(&id)?;
         let FlowKind::Source { streams } = &flow.kind else {
@@ -163,11 +157,7 @@ pub(super) async fn start(
 }
 
 /// *Stop*.
-pub(super) async fn stop(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    _: Posted,
-) -> Redirect {
+pub(super) async fn stop(State(app): State<App>, Path(id): Path<String>, _: Posted) -> Redirect {
     if let Some(reading) = app.readings().get(&id) {
         reading.cancel.cancel();
     }
@@ -181,9 +171,9 @@ pub(super) async fn download(
 ) -> Result<Response, Fault> {
     app.blocking(move |app| {
         let reading = app.readings().get(&id).cloned();
-        reading
-            .and_then(|reading| reading.download(&stream))
-            .ok_or_else(|| Fault::missing("No records of this stream were read since the page was started."))
+        reading.and_then(|reading| reading.download(&stream)).ok_or_else(|| {
+            Fault::missing("No records of this stream were read since the page was started.")
+        })
     })
     .await
 }

@@ -107,8 +107,8 @@ impl Writing {
         let connection = self.connect(app, flow, &audit).map_err(|fault| fault.message)?;
         let scrubber = connection.scrubber().clone();
         let clean = |text: &str| scrubber.scrub_str(text).0.into_owned();
-        let (target, operation, options) = target_of(app, &connection, flow)
-            .map_err(|error| clean(&error.to_string()))?;
+        let (target, operation, options) =
+            target_of(app, &connection, flow).map_err(|error| clean(&error.to_string()))?;
         {
             let mut state = lock(&self.state);
             state.title = format!("{}: {}", operation.title, target.title);
@@ -168,8 +168,7 @@ impl Sink<'_> {
             .map(|parameter| format!("{}={}", parameter.name, parts(&parameter.value)))
             .collect();
         let separator = if query.is_empty() { "" } else { "?" };
-        let line =
-            format!("{} {}{separator}{}", request.method, request.url, query.join("&"));
+        let line = format!("{} {}{separator}{}", request.method, request.url, query.join("&"));
         let body = match &request.body {
             None => String::new(),
             Some(Body::Bytes(bytes)) => format!("{} bytes", bytes.len()),

@@ -9,7 +9,8 @@ use crate::site::TOKEN;
 use crate::user::{User, with_page};
 
 /// Where `.ci/run` puts axe-core; it is no part of this project.
-const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/npm/node_modules/axe-core/axe.min.js");
+const AXE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/npm/node_modules/axe-core/axe.min.js");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guide_can_be_followed_by_keyboard_alone() {
@@ -19,7 +20,7 @@ async fn the_guide_can_be_followed_by_keyboard_alone() {
         user.tabs_to("New source").await;
         user.presses(ENTER).await;
         user.sees("Choose the credential").await;
-        user.tabs_to("+Add Credential").await;
+        user.tabs_to("Add Credential").await;
         user.presses(ENTER).await;
         user.sees("Add New Credential").await;
         // The focus is on the first field, and behind the overlay nothing can be reached.

@@ -31,10 +31,16 @@ fn another_host_name_is_not_answered() {
 fn a_form_of_another_page_or_without_the_token_of_this_process_does_nothing() {
     let site = Site::start(Switches::default());
     let address = format!("{}/authenticate/source/add", site.origin);
-    let page = agent().get(&address).call().expect("a page").body_mut().read_to_string().expect("text");
+    let page =
+        agent().get(&address).call().expect("a page").body_mut().read_to_string().expect("text");
     let csrf = page.split("name=\"csrf\" value=\"").nth(1).expect("a form")[..32].to_owned();
     let fields = |csrf: &str| {
-        [("csrf", csrf.to_owned()), ("action", "save".into()), ("name", "Forged".into()), ("field.api_key", TOKEN.into())]
+        [
+            ("csrf", csrf.to_owned()),
+            ("action", "save".into()),
+            ("name", "Forged".into()),
+            ("field.api_key", TOKEN.into()),
+        ]
     };
     let post = |csrf: &str, header: Option<(&str, &str)>| {
         let mut request = agent().post(&address);

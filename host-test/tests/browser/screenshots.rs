@@ -72,7 +72,8 @@ async fn screenshots_of_every_step_fit_their_screen() {
 }
 
 async fn picture(user: &User, name: &str) {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target", "screenshots"].iter().collect();
+    let folder: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "..", "target", "screenshots"].iter().collect();
     std::fs::create_dir_all(&folder).expect("a folder");
     for width in WIDTHS {
         for scheme in ["light", "dark"] {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 
 use connector_egress::Secret;
@@ -18,7 +19,7 @@ pub(crate) struct Site {
     /// `http://127.0.0.1:PORT`.
     pub(crate) origin: String,
     process: Child,
-    printed: Receiver<String>,
+    printed: Mutex<Receiver<String>>,
     _folder: TempDir,
 }
 
@@ -27,9 +28,8 @@ impl Site {
     pub(crate) fn start(switches: Switches) -> Self {
         let defaults = Config::default();
         let data = Data { users: 120, leads: 30, ..defaults.data };
-        let emulator =
-            Emulator::start(Config { token: TOKEN.into(), data, switches, ..defaults })
-                .expect("a free port");
+        let emulator = Emulator::start(Config { token: TOKEN.into(), data, switches, ..defaults })
+            .expect("a free port");
         let folder = tempfile::tempdir().expect("a folder");
         let mut process = Command::new(env!("CARGO_BIN_EXE_connector"))
             .args(["serve", "-vv"])
@@ -59,14 +59,21 @@ impl Site {
             });
         }
         assert!(origin.starts_with("http://127.0.0.1:"), "{origin}");
-        Site { emulator, origin: origin.trim().into(), process, printed, _folder: folder }
+        Site {
+            emulator,
+            origin: origin.trim().into(),
+            process,
+            printed: Mutex::new(printed),
+            _folder: folder,
+        }
     }
 
     /// Stops the page, and gives all that it printed after its address.
     pub(crate) fn stop(mut self) -> String {
         self.process.kill().expect("it runs until it is stopped");
         self.process.wait().expect("it ends");
-        self.printed.iter().take(2).collect()
+        let printed = self.printed.lock().expect("nobody else has it");
+        printed.iter().take(2).collect()
     }
 }
 

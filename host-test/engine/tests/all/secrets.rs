@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
-use connector_egress::Secret;
+use connector_egress::{Secret, Secrets};
 use connector_engine::Connection;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn check(secret: &str, answer: Vec<u8>) -> Value {
         Ok(After::Close)
     });
     let mut lab = Lab::new().grant(HOME, &server.http_origin());
-    lab.secret = secret.to_owned();
+    secret.clone_into(&mut lab.secret);
     let mut request = get("/");
     request["headers"] = json!([["X-Token", [{ "base64": [{ "secret": "token" }] }]]]);
     let received = lab.send_one(request);
@@ -152,7 +152,8 @@ fn debug_texts(connection: &Connection) -> Vec<String> {
 #[test]
 fn nothing_that_can_be_printed_of_a_connection_holds_the_token() {
     let connection = Lab::new().connect(&json!({ "do": "settings" }));
-    for text in debug_texts(&connection) {
+    let secrets = Secrets::from_iter([("token".to_owned(), Secret::new(CANARY.into()))]);
+    for text in debug_texts(&connection).into_iter().chain([format!("{secrets:?}")]) {
         assert_clean(CANARY, text.as_bytes(), "a debug text");
     }
 }
@@ -203,7 +204,7 @@ proptest! {
         let (value, mut body) = (write(&secret, &value), write(&secret, &text).into_bytes());
         body.extend(noise);
         body.extend(write(&secret, &text).bytes());
-        let length = body.len() + if short == 0 { 1 } else { 0 };
+        let length = body.len() + usize::from(short == 0);
         let head = format!("HTTP/1.1 {status} {reason}\r\nx-{name}: a\r\nx-value: {value}\r\ncontent-length: {length}\r\n\r\n");
         check(&secret, [head.as_bytes(), &body].concat());
     }

@@ -1,5 +1,9 @@
 //! A guest that breaks the contract in what it hands over: nothing of it is taken for data.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connector_engine::audit::MemoryAudit;
 use connector_engine::bindings::destination::Batch;
 use connector_engine::bindings::types::Limits;
 use connector_engine::read::{
@@ -11,7 +15,7 @@ use connector_engine::{Connection, PluginError};
 use serde_json::{Value, json};
 
 use crate::support::lab::{HOME, Lab, get};
-use crate::support::server::{Server, answer};
+use crate::support::server::{After, Server, answer};
 
 /// Keeps the records.
 #[derive(Default)]
@@ -90,18 +94,35 @@ fn a_page_holds_no_more_records_than_the_limit() {
 
 #[test]
 fn a_request_that_is_announced_is_judged_like_any_other() {
-    let server = Server::answering(answer("200 OK", &[], "fine"));
+    let audit = Arc::new(MemoryAudit::default());
+    let judged = audit.clone();
+    // The second page is answered only once the early requests were judged.
+    let server = Server::https(move |_, wire| {
+        let begun = Instant::now();
+        while judged.records().len() < 2 && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::yield_now();
+        }
+        wire.write_all(&answer("200 OK", &[], "fine")).map(|()| After::KeepOpen)
+    });
     let evil = Server::answering(answer("200 OK", &[], "taken"));
-    let lab = Lab::of(&server);
+    let mut lab = Lab::of(&server);
+    lab.audit = audit;
     let mut script = page(&["{}"], "{}", 1);
+    script["more"] = true.into();
+    script["requests"] = json!([get("/second-page")]);
     script["ahead"] = json!([
         { "method": "GET", "url": format!("{}/", evil.https_origin()) },
         { "method": "POST", "url": format!("{HOME}/") },
         { "method": "GET", "url": format!("{HOME}/"), "headers": [["X-Other", [{ "secret": "token" }]]] },
     ]);
-    let (end, _) = read(&lab.connect(&script));
+    let (end, kept) = read(&lab.connect(&script));
     assert!(matches!(end, End::Complete), "{end:?}");
-    assert_eq!((server.connections(), evil.connections()), (0, 0));
+    assert_eq!(kept.len(), 2);
+    let mut rules: Vec<_> = lab.audit.records().iter().map(|record| record.rule.code()).collect();
+    rules.sort_unstable();
+    assert_eq!(rules, ["granted-origin", "origin-not-declared", "secret-header"]);
+    assert_eq!(server.request().target(), "/second-page");
+    assert_eq!(evil.connections(), 0);
 }
 
 fn write(lab: &Lab, outcomes: usize) -> Result<(), PluginError> {

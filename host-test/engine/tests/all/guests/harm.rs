@@ -97,13 +97,10 @@ fn a_call_without_a_network_sends_nothing() {
 
 #[test]
 fn a_guest_that_runs_is_stopped_with_the_host() {
-    let lab = Lab::new();
+    let lab = Lab::new().limits(|limits| limits.guest_time = Duration::from_hours(1));
     lab.cancel.cancel();
     let error = lab.fail(&json!({ "do": "spin" }));
     assert!(matches!(error, PluginError::Cancelled { .. }), "{error:?}");
-    let received = Lab::new();
-    received.cancel.cancel();
-    assert!(received.audit.records().is_empty());
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! Every guard and every test that `SECURITY.md` names exists.
+
+use std::path::{Path, PathBuf};
+
+const PAGE: &str = include_str!("../SECURITY.md");
+
+/// Where a path of the page lies: the page says what it leaves out.
+fn file(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match name.strip_prefix("engine/") {
+        Some(test) if !test.starts_with("src/") => {
+            root.join("host-test/engine/tests/all").join(test)
+        }
+        _ if name.starts_with("engine/") || name.starts_with("egress/") => {
+            root.join("host-test").join(name)
+        }
+        _ => root.join(name),
+    }
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn is_path(word: &str) -> bool {
+    let kinds = [".rs", ".toml"];
+    word.contains('.') && kinds.iter().any(|kind| word.ends_with(kind))
+}
+
+#[test]
+fn the_guards_and_tests_that_are_named_exist() {
+    let rows = PAGE.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 4);
+    let mut tests = 0;
+    for row in rows {
+        let mut text = String::new();
+        for word in quoted(row) {
+            if is_path(word) {
+                text =
+                    std::fs::read_to_string(file(word)).unwrap_or_else(|e| panic!("{word}: {e}"));
+            } else if word.matches('_').count() > 1 {
+                assert!(text.contains(&format!("fn {word}(")), "{word} is not where it should be");
+                tests += 1;
+            }
+        }
+    }
+    assert!(tests > 60, "{tests} tests");
+}
