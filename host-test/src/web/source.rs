@@ -70,7 +70,9 @@ pub(super) async fn post_new(State(app): State<App>, posted: Posted) -> Result<R
         };
         let wanted = posted.text("preview");
         if !wanted.is_empty() {
-            let stream = chosen(app, &connection, &streams, &[wanted.to_owned()], &choice.options);
+            let names = [wanted.to_owned()];
+            let given = self::wanted(&streams, &names, &choice.options);
+            let stream = chosen(app, &connection, &streams, &names, &given);
             return match stream {
                 Ok(mut stream) => {
                     let (info, options) = stream.remove(0);
@@ -220,6 +222,21 @@ fn options(posted: &Posted) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Of the options that were typed, those of these streams that differ from their defaults: the form sends all.
+fn wanted(
+    streams: &[StreamInfo],
+    names: &[String],
+    options: &[(String, String)],
+) -> Vec<(String, String)> {
+    let fields = option_fields(streams, names);
+    let is_wanted = |(name, value): &&(String, String)| {
+        fields.iter().any(|(field, _)| {
+            field.name == *name && field.default.as_ref().map(plain).as_ref() != Some(value)
+        })
+    };
+    options.iter().filter(is_wanted).cloned().collect()
+}
+
 fn save(
     app: &App,
     connection: &Connection,
@@ -231,18 +248,7 @@ fn save(
     if choice.streams.is_empty() {
         return Err(CliError::usage("choose at least one stream"));
     }
-    // An option at its default, of streams that are not read, is none.
-    let given: Vec<_> = choice
-        .options
-        .iter()
-        .filter(|(name, value)| {
-            let fields = option_fields(streams, &choice.streams);
-            fields.iter().any(|(field, _)| {
-                field.name == *name && field.default.as_ref().map(plain).as_ref() != Some(value)
-            })
-        })
-        .cloned()
-        .collect();
+    let given = wanted(streams, &choice.streams, &choice.options);
     let mut options = Map::new();
     for (_, typed) in chosen(app, connection, streams, &choice.streams, &given)? {
         options.extend(typed);

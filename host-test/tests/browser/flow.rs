@@ -138,7 +138,7 @@ async fn a_credential_in_use_stays_and_says_by_what_it_is_used() {
         user.clicks("Close").await;
         user.open("/").await;
         user.clicks("Remove Contacts").await;
-        user.client.accept_alert().await.expect("it asks first");
+        user.agrees().await;
         user.sees("None yet.").await;
         user.open("/authenticate/source").await;
         user.clicks("Remove Support").await;

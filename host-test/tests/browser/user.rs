@@ -65,6 +65,15 @@ impl User {
         self.sees_no_token().await;
     }
 
+    /// Says yes to the question that the page asks.
+    pub(crate) async fn agrees(&self) {
+        let begun = std::time::Instant::now();
+        // Each try is a request to the driver, which paces the loop.
+        while let Err(error) = self.client.accept_alert().await {
+            assert!(begun.elapsed() < PATIENCE, "no question came: {error}");
+        }
+    }
+
     /// Whether a text is on the page now.
     pub(crate) async fn text(&self) -> String {
         let body = self.client.find(Locator::Css("body")).await.expect("a body");
