@@ -22,7 +22,7 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::secret::Secret;
 
@@ -31,6 +31,10 @@ pub const REDACTED: &str = "[redacted]";
 
 /// The fewest characters of a secret that is replaced in answers.
 pub const SHORTEST_IN_ANSWERS: usize = 8;
+
+/// Forms of more bytes than this are searched by a slower automaton: building the fast one takes time that grows with
+/// the square of a secret that repeats itself.
+const MOST_BYTES_OF_A_DFA: usize = 32 << 10;
 
 /// Replaces secrets.
 #[derive(Clone, Default)]
@@ -95,9 +99,12 @@ impl Matcher {
         if forms.is_empty() {
             return None;
         }
+        let bytes: usize = forms.iter().map(|form| form.len()).sum();
+        let automaton = (bytes > MOST_BYTES_OF_A_DFA).then_some(AhoCorasickKind::ContiguousNFA);
         let build = |kind| {
             AhoCorasick::builder()
                 .match_kind(kind)
+                .kind(automaton)
                 .build(forms.iter().map(|form| form.as_bytes()))
                 .expect("a few hundred short patterns are far below the automaton's limits")
         };
@@ -201,6 +208,12 @@ mod tests {
         check(&["abcdefghij", "hijklmnop"], "-abcdefghijklmnop-", "-[redacted]-", 1);
         check(&["abaababa"], "abaababaababa", "[redacted]", 1);
         check(&["secret-1", "secret-12345"], "secret-12345 secret-1", "[redacted] [redacted]", 2);
+    }
+
+    #[test]
+    fn a_long_secret_that_repeats_itself_is_replaced_too() {
+        let secret = "x".repeat(4096);
+        check(&[&secret], &format!("<{secret}>"), "<[redacted]>", 1);
     }
 
     #[test]
