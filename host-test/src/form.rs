@@ -271,9 +271,9 @@ mod tests {
             r#"{"form":"b","size":0}"#,
             None,
             &[
+                ("/key", "Key is missing."),
                 ("/form", "Form is none of: a."),
                 ("/size", "0 is less than the minimum of 1."),
-                ("/key", "Key is missing."),
             ],
         );
     }

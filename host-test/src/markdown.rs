@@ -34,7 +34,8 @@ pub fn to_lines(markdown: &str) -> Vec<String> {
             Event::End(TagEnd::Link) => {
                 if let Some((url, start)) = anchor.take()
                     && is_https(&url)
-                    && !url.ends_with(&line[start..])
+                    && url.strip_prefix("https://") != Some(&line[start..])
+                    && url != line[start..]
                 {
                     line.push_str(" (");
                     line.push_str(&url);

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_turn_after_the_deadline_is_none() {
         let pacer = Pacer::new(None);
-        pacer.learn(429, Some(Duration::from_secs(60)));
+        pacer.learn(429, Some(Duration::from_mins(1)));
         assert!(pacer.blocked_until().is_some());
         let now = Instant::now();
         assert!(pacer.take_turn(now, now + Duration::from_secs(30)).is_none());

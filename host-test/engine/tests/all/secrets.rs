@@ -46,7 +46,7 @@ fn check(secret: &str, answer: Vec<u8>) -> Value {
         Ok(After::Close)
     });
     let mut lab = Lab::new().grant(HOME, &server.http_origin());
-    lab.secret = secret.to_owned();
+    secret.clone_into(&mut lab.secret);
     let mut request = get("/");
     request["headers"] = json!([["X-Token", [{ "base64": [{ "secret": "token" }] }]]]);
     let received = lab.send_one(request);
@@ -204,7 +204,7 @@ proptest! {
         let (value, mut body) = (write(&secret, &value), write(&secret, &text).into_bytes());
         body.extend(noise);
         body.extend(write(&secret, &text).bytes());
-        let length = body.len() + if short == 0 { 1 } else { 0 };
+        let length = body.len() + usize::from(short == 0);
         let head = format!("HTTP/1.1 {status} {reason}\r\nx-{name}: a\r\nx-value: {value}\r\ncontent-length: {length}\r\n\r\n");
         check(&secret, [head.as_bytes(), &body].concat());
     }

@@ -170,11 +170,12 @@ impl Drop for Server {
 
 /// A whole answer of this status and body.
 pub fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+    let length = body.len().to_string();
+    let mut lines = vec![format!("HTTP/1.1 {status}")];
+    for (name, value) in [("content-length", &*length)].iter().chain(headers) {
+        lines.push(format!("{name}: {value}"));
     }
-    format!("{text}\r\n{body}").into_bytes()
+    format!("{}\r\n\r\n{body}", lines.join("\r\n")).into_bytes()
 }
 
 /// Reads until the other side goes away.
