@@ -79,14 +79,15 @@ impl Context {
             ensure_connector(&record, &descriptor)?;
             let mut account = open_account(&mut store, &record)?;
             account.values.extend(values);
-            self.console.hide_secrets(&account.secrets);
             check_account(plugin, &form, &account)?;
+            self.console.hide_secrets(&account.secrets);
             return Ok(account);
         }
         let secrets = secrets_of_environment(&descriptor, &form);
         let account = Account { id: unsaved_id(&secrets), values, secrets };
-        self.console.hide_secrets(&account.secrets);
+        // No message about a secret quotes it; and one that is refused may be of any length.
         check_account(plugin, &form, &account)?;
+        self.console.hide_secrets(&account.secrets);
         Ok(account)
     }
 

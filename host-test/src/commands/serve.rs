@@ -72,12 +72,11 @@ impl Serve {
         });
         let mut text = format!("{}\n", server.origin());
         if let (Some(emulator), Some(token)) = (&emulator, token) {
-            text.push_str(&format!(
-                "token: {token}\nThe emulated account at {} has {} users and {} leads; enter this token as its API key.\n",
-                emulator.origin(),
-                emulator.count(Kind::Users),
-                emulator.count(Kind::Leads)
-            ));
+            let (users, leads) = (emulator.count(Kind::Users), emulator.count(Kind::Leads));
+            text = format!(
+                "{text}token: {token}\nThe emulated account at {} has {users} users and {leads} leads; enter this token as its API key.\n",
+                emulator.origin()
+            );
         }
         text.push_str("Open the address in a browser on this machine; stop with Ctrl-C.");
         context.console.report(&value, &text);

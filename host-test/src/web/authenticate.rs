@@ -347,7 +347,7 @@ pub(super) fn draw(
         }
     };
     let title = if overlay.is_some() { "Credential" } else { "Authenticate" };
-    Ok(page(&Frame::new(title).overlay(overlay), content))
+    Ok(page(&Frame::new(title).overlay(overlay), &content))
 }
 
 fn tile(app: &App, role: Role, record: &CredentialRecord) -> Markup {

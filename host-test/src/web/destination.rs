@@ -200,8 +200,8 @@ fn find<'a>(targets: &'a [Target], what: &str) -> Option<(&'a Target, &'a Operat
 
 /// Records that were pasted, and those of the file.
 fn given_records(posted: &Posted) -> String {
-    let (pasted, file) = (posted.text("records"), posted.text("file"));
-    if pasted.trim().is_empty() { file.to_owned() } else { format!("{pasted}\n{file}") }
+    let (typed, file) = (posted.text("records"), posted.text("file"));
+    if typed.trim().is_empty() { file.to_owned() } else { format!("{typed}\n{file}") }
 }
 
 fn needs_consent(app: &App, flow: &Flow) -> bool {
@@ -262,7 +262,7 @@ fn list(app: &App, record: &CredentialRecord, targets: &[Target]) -> Markup {
             }
         }
     };
-    page(&Frame::new("New destination"), content)
+    page(&Frame::new("New destination"), &content)
 }
 
 fn details(
@@ -310,7 +310,7 @@ fn details(
             }
         }
     };
-    page(&Frame::new("New destination"), content)
+    page(&Frame::new("New destination"), &content)
 }
 
 fn draw(app: &App, flow: &Flow, records: &str, fault: Option<&str>) -> Result<Markup, Fault> {
@@ -350,7 +350,7 @@ fn draw(app: &App, flow: &Flow, records: &str, fault: Option<&str>) -> Result<Ma
             }
         }
     };
-    Ok(page(&Frame::new(flow.name.as_str()).reloading(running), content))
+    Ok(page(&Frame::new(flow.name.as_str()).reloading(running), &content))
 }
 
 fn crumbs() -> Markup {

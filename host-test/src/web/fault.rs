@@ -55,7 +55,7 @@ impl IntoResponse for Fault {
             }
             p { a href="/" { "Back to the start" } }
         };
-        (self.status, page(&Frame::new("This did not work"), content)).into_response()
+        (self.status, page(&Frame::new("This did not work"), &content)).into_response()
     }
 }
 

@@ -63,41 +63,41 @@ fn refusal(port: Port, method: &Method, headers: &HeaderMap) -> Option<&'static 
 mod tests {
     use super::*;
 
-    fn check(method: Method, headers: &[(&str, &str)], allowed: bool) {
+    fn check(method: &Method, headers: &[(&str, &str)], allowed: bool) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name: HeaderName = name.parse().expect("a name");
             map.append(name, value.parse().expect("a value"));
         }
-        let refused = refusal(Port(8080), &method, &map);
+        let refused = refusal(Port(8080), method, &map);
         assert_eq!(refused.is_none(), allowed, "{method} {headers:?}: {refused:?}");
     }
 
     #[test]
     fn only_this_machine_by_its_own_names_is_answered() {
-        check(Method::GET, &[("host", "127.0.0.1:8080")], true);
-        check(Method::GET, &[("host", "localhost:8080")], true);
+        check(&Method::GET, &[("host", "127.0.0.1:8080")], true);
+        check(&Method::GET, &[("host", "localhost:8080")], true);
         for host in
             ["evil.example:8080", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1.evil.example:8080", ""]
         {
-            check(Method::GET, &[("host", host)], false);
+            check(&Method::GET, &[("host", host)], false);
         }
-        check(Method::GET, &[], false);
+        check(&Method::GET, &[], false);
     }
 
     #[test]
     fn a_post_comes_from_a_page_of_its_own() {
         let host = ("host", "127.0.0.1:8080");
-        check(Method::POST, &[host], true);
-        check(Method::POST, &[host, ("origin", "http://127.0.0.1:8080")], true);
-        check(Method::POST, &[host, ("sec-fetch-site", "same-origin")], true);
+        check(&Method::POST, &[host], true);
+        check(&Method::POST, &[host, ("origin", "http://127.0.0.1:8080")], true);
+        check(&Method::POST, &[host, ("sec-fetch-site", "same-origin")], true);
         for origin in
             ["http://localhost:8080", "https://evil.example", "null", "http://127.0.0.1:80"]
         {
-            check(Method::POST, &[host, ("origin", origin)], false);
+            check(&Method::POST, &[host, ("origin", origin)], false);
         }
         for site in ["cross-site", "same-site"] {
-            check(Method::POST, &[host, ("sec-fetch-site", site)], false);
+            check(&Method::POST, &[host, ("sec-fetch-site", site)], false);
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
     fn another_page_may_link_here_and_include_nothing() {
         let host = ("host", "127.0.0.1:8080");
         let cross = ("sec-fetch-site", "cross-site");
-        check(Method::GET, &[host, cross, ("sec-fetch-mode", "navigate")], true);
-        check(Method::GET, &[host, cross, ("sec-fetch-mode", "no-cors")], false);
+        check(&Method::GET, &[host, cross, ("sec-fetch-mode", "navigate")], true);
+        check(&Method::GET, &[host, cross, ("sec-fetch-mode", "no-cors")], false);
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn home(State(app): State<App>) -> Result<Markup, Fault> {
                 }
             }
         };
-        Ok(page(&Frame::new(&descriptor.name), content))
+        Ok(page(&Frame::new(&descriptor.name), &content))
     })
     .await
 }

@@ -27,7 +27,7 @@ impl<'a> Frame<'a> {
 }
 
 /// A whole page.
-pub(super) fn page(frame: &Frame<'_>, content: Markup) -> Markup {
+pub(super) fn page(frame: &Frame<'_>, content: &Markup) -> Markup {
     let covered = frame.overlay.is_some();
     html! {
         (DOCTYPE)

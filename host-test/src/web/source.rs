@@ -120,7 +120,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Resu
             }
             p #announcer .hidden role="status" {}
         };
-        Ok(page(&Frame::new(flow.name.as_str()).reloading(running), content))
+        Ok(page(&Frame::new(flow.name.as_str()).reloading(running), &content))
     })
     .await
 }
@@ -180,14 +180,17 @@ pub(super) async fn download(
     .await
 }
 
-/// The chosen streams of a flow, with their options.
+/// A stream with its options.
+pub(super) type Chosen = (StreamInfo, Map<String, Value>);
+
+/// The chosen streams of a flow.
 pub(super) fn chosen(
     app: &App,
     connection: &Connection,
     streams: &[StreamInfo],
     names: &[String],
     given: &[(String, String)],
-) -> Result<Vec<(StreamInfo, Map<String, Value>)>, CliError> {
+) -> Result<Vec<Chosen>, CliError> {
     let infos = choose(streams, names)?;
     let options = stream_options(&app.plugin, connection, &infos, given)?;
     Ok(infos.into_iter().zip(options).collect())
@@ -328,7 +331,7 @@ fn draw(
             }
         }
     };
-    page(&Frame::new("New source"), content)
+    page(&Frame::new("New source"), &content)
 }
 
 fn draw_stream(stream: &StreamInfo, checked: bool, preview: Option<&Preview>) -> Markup {

@@ -59,9 +59,8 @@ impl User {
     pub(crate) async fn sees(&self, text: &str) {
         let wait = self.client.wait().at_most(PATIENCE);
         let path = format!("//body//*[contains(normalize-space(.), {})]", quoted(text));
-        if wait.for_element(Locator::XPath(&path)).await.is_err() {
-            panic!("{text:?} is not on the page: {}", self.text().await);
-        }
+        let found = wait.for_element(Locator::XPath(&path)).await.is_ok();
+        assert!(found, "{text:?} is not on the page: {}", self.text().await);
         self.sees_no_token().await;
     }
 
@@ -188,13 +187,13 @@ impl User {
     }
 }
 
-/// A text for an XPath expression.
+/// A text, in the quotes of a locator.
 fn quoted(text: &str) -> String {
     assert!(!text.contains('"'), "a text without quotes");
     format!("\"{text}\"")
 }
 
-/// A command of Chromium's own, beside those of WebDriver.
+/// A command of Chromium's own, beside those of `WebDriver`.
 #[derive(Debug)]
 struct Devtools {
     command: &'static str,

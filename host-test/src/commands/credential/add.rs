@@ -65,12 +65,12 @@ impl Add {
         };
         for field in form.fields.iter().filter(|field| field.kind == FieldKind::Secret) {
             if let Some(secret) = secret_from_environment(&field.name) {
-                entry.set_secret(&field.name, secret.expose(), &context.console);
+                entry.set_secret(&field.name, secret.expose());
             }
         }
         if let Some(slot) = &self.secret_stdin {
             ensure_secret(&form, slot)?;
-            entry.set_secret(slot, &secret_from_stdin()?, &context.console);
+            entry.set_secret(slot, &secret_from_stdin()?);
         }
         let given =
             |name: &String| entry.values.contains_key(name) || entry.secrets.get(name).is_some();

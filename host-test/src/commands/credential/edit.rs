@@ -57,7 +57,7 @@ impl Edit {
                 ..CredentialEdit::default()
             };
             let record = store.edit_credential(&record.id, record.revision, edit, now_ms())?;
-            return report(context, &record, None, &[]);
+            return Ok(report(context, &record, None, &[]));
         }
         let plugin = context.plugin()?;
         let descriptor = plugin.describe()?;
@@ -94,7 +94,7 @@ impl Edit {
         for slot in &self.replace {
             ensure_secret(&form, slot)?;
             match secret_from_environment(slot) {
-                Some(secret) => entry.set_secret(slot, secret.expose(), &context.console),
+                Some(secret) => entry.set_secret(slot, secret.expose()),
                 None if prompt.is_some() => {
                     open.insert(Question::Field(slot.clone()));
                 }
@@ -107,7 +107,7 @@ impl Edit {
         }
         if let Some(slot) = &self.secret_stdin {
             ensure_secret(&form, slot)?;
-            entry.set_secret(slot, &secret_from_stdin()?, &context.console);
+            entry.set_secret(slot, &secret_from_stdin()?);
         }
         // Those that are replaced need not open: that is how a damaged one is mended.
         for slot in record.secrets_set.iter().filter(|slot| entry.secrets.get(slot).is_none()) {
@@ -138,7 +138,7 @@ impl Edit {
         };
         let record = store.edit_credential(&record.id, record.revision, edit, now_ms())?;
         if self.no_check || !access_changed {
-            return report(context, &record, None, &warnings);
+            return Ok(report(context, &record, None, &warnings));
         }
         // Opened once more, as any later run opens it.
         open_account(&mut store, &record)?;
@@ -146,7 +146,7 @@ impl Edit {
             context.console.note(&format!("Saved the credential \"{}\".", record.name));
         }
         let (record, finding) = verify(context, &plugin, &mut store, record, self.accept_remedy)?;
-        report(context, &record, Some(&finding), &warnings)
+        Ok(report(context, &record, Some(&finding), &warnings))
     }
 
     /// Whether neither settings nor secrets are touched: then neither plugin nor key is needed.
@@ -173,7 +173,7 @@ fn report(
     record: &connector_store::CredentialRecord,
     finding: Option<&crate::finding::Finding>,
     warnings: &[String],
-) -> Result<Exit, CliError> {
+) -> Exit {
     if context.console.json() {
         let check = finding.map(crate::finding::Finding::to_json);
         let value = json!({"credential": record, "check": check, "warnings": warnings});
@@ -181,5 +181,5 @@ fn report(
     } else if finding.is_none() {
         context.console.note(&format!("Saved the credential \"{}\".", record.name));
     }
-    Ok(Exit::Done)
+    Exit::Done
 }

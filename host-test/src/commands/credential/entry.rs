@@ -57,7 +57,8 @@ pub(super) enum Question {
 }
 
 impl Entry<'_> {
-    /// Asks until nothing is wrong; without a terminal, refuses what is wrong, all of it at once.
+    /// Asks until nothing is wrong; without a terminal, refuses what is wrong, all of it at once. From then on nothing
+    /// that is printed shows a secret; before, no message about one quotes it.
     pub(super) fn complete(
         &mut self,
         store: &Store,
@@ -68,10 +69,11 @@ impl Entry<'_> {
         let mut again = false;
         loop {
             if let Some(prompt) = prompt {
-                self.ask(prompt, &open, again, console)?;
+                self.ask(prompt, &open, again)?;
             }
             let problems = self.problems(store)?;
             if problems.is_empty() {
+                console.hide_secrets(&self.secrets);
                 return Ok(());
             }
             let Some(prompt) = prompt else { return Err(refusal(self.form, &problems)) };
@@ -106,7 +108,6 @@ impl Entry<'_> {
         prompt: &Prompt,
         open: &BTreeSet<Question>,
         again: bool,
-        console: &Console,
     ) -> Result<(), CliError> {
         if open.contains(&Question::Name) {
             help(prompt, words::CREDENTIAL_NAME, words::CREDENTIAL_NAME_HELP, None);
@@ -121,7 +122,7 @@ impl Entry<'_> {
         let fields: Vec<_> = self.form.fields.iter().filter(asked).cloned().collect();
         let (advanced, plain): (Vec<_>, Vec<_>) = fields.into_iter().partition(|f| f.advanced);
         for field in &plain {
-            self.ask_field(prompt, field, console)?;
+            self.ask_field(prompt, field)?;
         }
         if advanced.is_empty() {
             return Ok(());
@@ -133,18 +134,13 @@ impl Entry<'_> {
         }
         if again || prompt.yes(&question, false)? {
             for field in &advanced {
-                self.ask_field(prompt, field, console)?;
+                self.ask_field(prompt, field)?;
             }
         }
         Ok(())
     }
 
-    fn ask_field(
-        &mut self,
-        prompt: &Prompt,
-        field: &Field,
-        console: &Console,
-    ) -> Result<(), CliError> {
+    fn ask_field(&mut self, prompt: &Prompt, field: &Field) -> Result<(), CliError> {
         help(prompt, &field.title, &field.description, field.instructions.as_deref());
         let title = one_line(&field.title);
         if field.kind == FieldKind::Secret {
@@ -152,7 +148,7 @@ impl Entry<'_> {
             let hint = if set { " (set; leave empty to keep it)" } else { "" };
             let typed = prompt.secret(&format!("  {title}{hint}, not shown while you type: "))?;
             if !typed.trim().is_empty() {
-                self.set_secret(&field.name, &typed, console);
+                self.set_secret(&field.name, &typed);
             }
             return Ok(());
         }
@@ -184,11 +180,9 @@ impl Entry<'_> {
         Ok(())
     }
 
-    /// Takes a secret as it was typed. From now on nothing that is printed shows it.
-    pub(super) fn set_secret(&mut self, slot: &str, typed: &str, console: &Console) {
-        let secret = trimmed(self.form, slot, typed.to_owned());
-        console.hide_secret(&secret);
-        self.secrets.insert(slot, secret);
+    /// Takes a secret as it was typed.
+    pub(super) fn set_secret(&mut self, slot: &str, typed: &str) {
+        self.secrets.insert(slot, trimmed(self.form, slot, typed.to_owned()));
     }
 
     /// All that is wrong.
@@ -271,7 +265,7 @@ pub(super) fn secret_from_environment(slot: &str) -> Option<Secret> {
 /// Refuses a slot that the form has no secret for.
 pub(super) fn ensure_secret(form: &Form, slot: &str) -> Result<(), CliError> {
     let is_secret = |field: &&Field| field.kind == FieldKind::Secret;
-    if form.field(slot).filter(is_secret).is_some() {
+    if form.field(slot).as_ref().is_some_and(is_secret) {
         return Ok(());
     }
     let known: Vec<_> =

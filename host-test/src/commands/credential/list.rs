@@ -13,6 +13,7 @@ use crate::saved::open_store;
 pub(crate) struct List {}
 
 impl List {
+    #[expect(clippy::unused_self, reason = "every command runs alike")]
     pub(crate) fn run(self, context: &Context) -> Result<Exit, CliError> {
         let records = open_store(&context.globals)?.credentials()?;
         let width = records.iter().map(|r| r.name.as_str().chars().count()).max().unwrap_or(0);
