@@ -17,6 +17,7 @@ mod contacts;
 mod custom;
 mod details;
 mod fields;
+mod fresh;
 mod key;
 mod options;
 mod page;

@@ -43,12 +43,10 @@ fn the_token_arrives_in_the_one_header_that_the_settings_choose() {
 fn works_refused_and_unreachable_are_three_answers() {
     let emulator = emulator(1, 1);
     let audit = Arc::new(MemoryAudit::default());
-    let check = |token: &str| {
-        match open(&emulator, "{}", token, audit.clone(), false).check() {
-            Ok(_) => None,
-            Err(CallError::Failure(failure)) => Some(failure.action),
-            Err(error) => panic!("{error}"),
-        }
+    let check = |token: &str| match open(&emulator, "{}", token, audit.clone(), false).check() {
+        Ok(_) => None,
+        Err(CallError::Failure(failure)) => Some(failure.action),
+        Err(error) => panic!("{error}"),
     };
     assert_eq!(check(emulator.token()), None);
     assert_eq!(check("another-token-altogether"), Some(Action::Reauthorize));

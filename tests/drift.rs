@@ -22,7 +22,9 @@ const CASES: [Case; 11] = [
     Case { name: "nothing moves", set: |_| () },
     Case {
         name: "3 users behind the position are deleted after the first page",
-        set: |config| config.script = "after 1 users: delete 3 users behind".parse().expect("a script"),
+        set: |config| {
+            config.script = "after 1 users: delete 3 users behind".parse().expect("a script")
+        },
     },
     Case {
         name: "1 user is deleted after every page",

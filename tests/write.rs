@@ -52,7 +52,8 @@ const EXPECTED: [&str; 5] = ["accepted", "rejected", "invalid", "superseded", "a
 
 #[test]
 fn every_record_has_one_outcome_in_every_shape_of_the_answer() {
-    for rejects in [Rejects::Both, Rejects::Errors, Rejects::NotAdded, Rejects::Silent, Rejects::BatchError]
+    for rejects in
+        [Rejects::Both, Rejects::Errors, Rejects::NotAdded, Rejects::Silent, Rejects::BatchError]
     {
         let emulator = emulator(0, 0);
         emulator.switch(|switches| switches.rejects = rejects);
@@ -106,10 +107,7 @@ fn a_dry_run_plans_and_sends_nothing_but_get() {
     let connection = open(&emulator, "{}", emulator.token(), audit.clone(), true);
     let report =
         connection.write(&batch(&connection, "users", "upsert", &RECORDS)).expect("a report");
-    assert_eq!(
-        words(&report.outcomes),
-        ["planned", "planned", "invalid", "superseded", "planned"]
-    );
+    assert_eq!(words(&report.outcomes), ["planned", "planned", "invalid", "superseded", "planned"]);
     assert_eq!(audit.take_withheld().len(), 1);
     assert!(emulator.requests().iter().all(|request| request.method == "GET"));
     assert_eq!(emulator.count(Kind::Users), 0);
@@ -122,9 +120,8 @@ fn a_delete_with_a_body_arrives_whole() {
     let connection = open(&emulator, "{}", emulator.token(), audit, false);
     let tag = emulator.tags().first().expect("a tag").clone();
     let record = format!(r#"{{"tag":"{tag}"}}"#);
-    let report = connection
-        .write(&batch(&connection, "tags", "delete", &[&record]))
-        .expect("a report");
+    let report =
+        connection.write(&batch(&connection, "tags", "delete", &[&record])).expect("a report");
     assert_eq!(words(&report.outcomes), ["accepted"], "{report:?}");
     assert!(!emulator.tags().contains(&tag));
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use self::words::{doubt, halted, lesson};
 use super::fields::one_line;
+use super::fresh::Fresh;
 use super::key::Key;
 use super::options::ContactOptions;
 use super::page::blank;
@@ -64,6 +65,8 @@ struct At {
 struct Run {
     full: bool,
     walk: Walk,
+    #[serde(default, skip_serializing_if = "Fresh::is_empty")]
+    fresh: Fresh,
 }
 
 /// So many of the next requests are told ahead.
@@ -97,7 +100,9 @@ pub(crate) fn read(
     let taken = run.walk.take(&rows).map_err(halted)?;
     let mut sorted = Sorted::default();
     for (contact, verdict) in contacts.iter().zip(taken.verdicts) {
-        sorted.add(contact, verdict);
+        let emits = matches!(verdict, Verdict::Emit { .. });
+        let seen = emits && run.walk.is_fresh(contact.stamp) && run.fresh.has_seen(contact.raw);
+        sorted.add(contact, if seen { Verdict::Duplicate } else { verdict });
     }
     let notices = taken.lessons.into_iter().map(lesson).collect();
     let progress = if taken.done { end(&run, &at) } else { Progress::More };
@@ -135,7 +140,7 @@ fn go_on(at: &mut At, options: ContactOptions, mode: Mode) -> Result<Run, Failur
         (Mode::Incremental | Mode::Full, _) => Reach::Full { since },
     };
     let full = matches!(reach, Reach::Full { .. });
-    Ok(Run { full, walk: Walk::new(reach, options.page_size) })
+    Ok(Run { full, walk: Walk::new(reach, options.page_size), fresh: Fresh::default() })
 }
 
 fn request(api: &Api, list: List, ask: Ask) -> Request {

@@ -280,6 +280,11 @@ impl Walk {
         self.mark
     }
 
+    /// Whether a pass that catches up will meet a row of this time again.
+    pub(crate) fn is_fresh(&self, stamp: Option<Stamp>) -> bool {
+        self.mark.is_some_and(|mark| stamp >= Some(mark.less(pass::LATE_COMMITS)))
+    }
+
     /// What was not proved so far.
     pub(crate) fn doubts(&self) -> &[Doubt] {
         &self.doubts

@@ -97,7 +97,8 @@ pub fn read(
     ahead: usize,
 ) -> (ReadReport, Kept) {
     let streams = connection.streams().expect("the streams are known");
-    let info = streams.into_iter().find(|info| info.name == stream).expect("there is such a stream");
+    let info =
+        streams.into_iter().find(|info| info.name == stream).expect("there is such a stream");
     let mode = if state.is_some() { RunMode::Incremental } else { RunMode::Full };
     let run = StreamRun { info, mode, options: "{}".into(), state, limit: None };
     let config = ReadConfig { retry: RetryPolicy::standard(), ahead };

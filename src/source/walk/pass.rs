@@ -33,7 +33,7 @@ pub(super) struct Pass {
 const MOST_PASSES: u32 = 10;
 
 /// Rows may be committed so many seconds later than their time says.
-const LATE_COMMITS: u32 = 10;
+pub(super) const LATE_COMMITS: u32 = 10;
 
 impl Pass {
     pub(super) fn first(last: Option<Stamp>, floor: Option<Stamp>) -> Self {
