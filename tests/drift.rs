@@ -23,7 +23,7 @@ const CASES: [Case; 11] = [
     Case {
         name: "3 users behind the position are deleted after the first page",
         set: |config| {
-            config.script = "after 1 users: delete 3 users behind".parse().expect("a script")
+            config.script = "after 1 users: delete 3 users behind".parse().expect("a script");
         },
     },
     Case {
@@ -34,7 +34,9 @@ const CASES: [Case; 11] = [
     },
     Case {
         name: "5 users are inserted after the second page",
-        set: |config| config.script = "after 2 users: insert 5 users".parse().expect("a script"),
+        set: |config| {
+            config.script = "after 2 users: insert 5 users".parse().expect("a script");
+        },
     },
     Case {
         name: "200 users ahead of the position are updated after the third page",

@@ -36,7 +36,7 @@ pub struct Globals {
     /// Refuse any plugin but the one with this SHA-256
     #[arg(long, global = true, value_name = "HEX")]
     pub plugin_sha256: Option<String>,
-    /// Send an origin of the plugin elsewhere, for tests: https://HOST=http://127.0.0.1:PORT
+    /// Send an origin of the plugin elsewhere, for tests: `https://HOST=http://127.0.0.1:PORT`
     #[arg(long = "origin", global = true, value_name = "FROM=TO")]
     pub origins: Vec<Grant>,
     /// A JSON file of the settings that are not secret
@@ -45,7 +45,7 @@ pub struct Globals {
     /// One setting; may be repeated
     #[arg(long = "set", global = true, value_name = "FIELD=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
-    /// A saved credential; else the secrets come from CONNECTOR_<SLOT>, such as CONNECTOR_API_KEY
+    /// A saved credential; else the secrets come from `CONNECTOR_<SLOT>`, such as `CONNECTOR_API_KEY`
     #[arg(long, global = true, value_name = "NAME")]
     pub credential: Option<String>,
     /// The folder of saved credentials [default: the platform's data folder]

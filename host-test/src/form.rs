@@ -116,7 +116,7 @@ impl Form {
             Some(FieldKind::Choice(choices)) => {
                 let same = |choice: &&Choice| match &choice.value {
                     Value::String(value) => value == text,
-                    value => value.to_string() == text,
+                    value => serde_json::from_str(text).is_ok_and(|typed: Value| typed == *value),
                 };
                 choices.iter().find(same).map_or_else(|| Value::from(text), |c| c.value.clone())
             }

@@ -129,7 +129,7 @@ impl Outputs {
         for (what, texts) in [("record", page.records), ("deleted", page.deleted)] {
             for text in texts {
                 if self.wrapped || what == "deleted" {
-                    write!(buffer, "{{\"stream\":{stream},\"{what}\":{text}}}\n")?;
+                    writeln!(buffer, "{{\"stream\":{stream},\"{what}\":{text}}}")?;
                 } else {
                     buffer.extend_from_slice(text.as_bytes());
                     buffer.push(b'\n');
@@ -168,13 +168,12 @@ impl Outputs {
 
 impl Shared {
     fn append(&mut self, stream: &str, records: &[u8], aside: &[u8]) -> io::Result<()> {
-        match self.by_stream.get(stream).and_then(Option::as_ref) {
-            Some(path) => append(&mut self.files, path, records)?,
-            None => {
-                let mut out = io::stdout().lock();
-                out.write_all(records)?;
-                out.flush()?;
-            }
+        if let Some(path) = self.by_stream.get(stream).and_then(Option::as_ref) {
+            append(&mut self.files, path, records)?;
+        } else {
+            let mut out = io::stdout().lock();
+            out.write_all(records)?;
+            out.flush()?;
         }
         match &self.quarantine {
             Some(path) => append(&mut self.files, path, aside),

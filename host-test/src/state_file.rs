@@ -66,16 +66,17 @@ impl StateFile {
     }
 }
 
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
 fn parse(path: &Path, text: &str) -> Result<States, CliError> {
     let wrong = |what: String| {
         let message = format!("the state in {} {what}", path.display());
         CliError::new(Exit::Incomplete, "state-damaged", message)
             .remedy("Restore it, or read again from the start with --full.")
     };
-    #[derive(Deserialize)]
-    struct Head {
-        format: u32,
-    }
     let head: Head =
         serde_json::from_str(text).map_err(|error| wrong(format!("is damaged ({error})")))?;
     if head.format != FORMAT {

@@ -114,7 +114,11 @@ fn an_unknown_name_is_a_mistake_of_usage_that_lists_the_known_ones() {
     check(connector_to(&emulator).args(["read", "users", "users"]), 2, &["named twice"]);
     check(connector().arg("frobnicate"), 2, &["frobnicate"]);
     check(connector_to(&emulator).args(["read", "--option", "nonsense=1"]), 2, &["nonsense"]);
-    check(connector_to(&emulator).args(["read", "users", "--option", "lookback=-1"]), 3, &["lookback"]);
+    check(
+        connector_to(&emulator).args(["read", "users", "--option", "lookback=-1"]),
+        3,
+        &["lookback"],
+    );
     check(connector().args(["inspect", "--origin", "x"]), 2, &["--origin"]);
 }
 
@@ -142,7 +146,12 @@ fn the_answers_of_a_check_are_told_apart_by_body_before_status() {
     for (status, body, code, words) in cases {
         emulator.clear_faults();
         let fault = Fault::answer(status, body);
-        emulator.add_fault(FaultRule { method: None, path: String::new(), when: When::Always, fault });
+        emulator.add_fault(FaultRule {
+            method: None,
+            path: String::new(),
+            when: When::Always,
+            fault,
+        });
         check(connector_to(&emulator).arg("check"), code, &[words]);
     }
 }
@@ -152,7 +161,12 @@ fn a_service_that_gives_no_answer_is_try_later() {
     let emulator = emulator(1, 1);
     for fault in [Fault::CloseBefore, Fault::CutBody] {
         emulator.clear_faults();
-        emulator.add_fault(FaultRule { method: None, path: String::new(), when: When::Always, fault });
+        emulator.add_fault(FaultRule {
+            method: None,
+            path: String::new(),
+            when: When::Always,
+            fault,
+        });
         check(connector_to(&emulator).arg("check"), 5, &["No answer from Customerly"]);
     }
     emulator.clear_faults();
@@ -212,7 +226,10 @@ fn a_state_that_is_damaged_foreign_or_from_the_future_is_named_and_kept() {
         (good[..good.len() / 2].to_owned(), "damaged"),
         (String::new(), "damaged"),
         (good.replacen("\"format\":1", "\"format\":99", 1), "format 99"),
-        (good.replace("\"connector\":\"customerly\"", "\"connector\":\"other\""), "another connector"),
+        (
+            good.replace("\"connector\":\"customerly\"", "\"connector\":\"other\""),
+            "another connector",
+        ),
         (good.replace("unsaved:", "other:"), "another credential"),
     ];
     for (text, words) in cases {

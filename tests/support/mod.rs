@@ -19,10 +19,10 @@ use customerly_emulator::{Config, Data, Emulator};
 use serde_json::Value;
 
 /// The origin that the component addresses.
-pub const ORIGIN: &str = "https://api.customerly.io";
+pub(crate) const ORIGIN: &str = "https://api.customerly.io";
 
 /// The component built from this checkout, compiled once.
-pub fn component() -> &'static Plugin {
+pub(crate) fn component() -> &'static Plugin {
     static PLUGIN: OnceLock<Plugin> = OnceLock::new();
     PLUGIN.get_or_init(|| {
         let config = RuntimeConfig { cache: None, fuel: false, pooling: false };
@@ -34,19 +34,19 @@ pub fn component() -> &'static Plugin {
 }
 
 /// An emulated account of this size.
-pub fn emulator(users: u32, leads: u32) -> Emulator {
+pub(crate) fn emulator(users: u32, leads: u32) -> Emulator {
     let defaults = Config::default();
     let data = Data { users, leads, ..defaults.data };
     Emulator::start(Config { data, ..defaults }).expect("a free port")
 }
 
 /// A connection to an emulator, with its token.
-pub fn connect(emulator: &Emulator) -> Connection {
+pub(crate) fn connect(emulator: &Emulator) -> Connection {
     open(emulator, "{}", emulator.token(), Arc::new(NoAudit), false)
 }
 
 /// A connection to an emulator.
-pub fn open(
+pub(crate) fn open(
     emulator: &Emulator,
     settings: &str,
     token: &str,
@@ -72,11 +72,11 @@ pub fn open(
 
 /// Keeps what a stream gives.
 #[derive(Default)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// The records.
-    pub records: Vec<String>,
+    pub(crate) records: Vec<String>,
     /// The newest state.
-    pub state: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 impl PageSink for Kept {
@@ -90,7 +90,7 @@ impl PageSink for Kept {
 }
 
 /// Reads a stream to its end; `state` of the run before makes it incremental.
-pub fn read(
+pub(crate) fn read(
     connection: &Connection,
     stream: &str,
     state: Option<String>,
@@ -108,7 +108,7 @@ pub fn read(
 }
 
 /// The key of each record.
-pub fn keys(records: &[String]) -> Vec<u64> {
+pub(crate) fn keys(records: &[String]) -> Vec<u64> {
     let key = |record: &String| {
         let record: Value = serde_json::from_str(record).expect("a record is JSON");
         record["crmhero_user_id"].as_u64().expect("a contact has a key")

@@ -255,9 +255,8 @@ pub fn conclude(
     let mut worst = Exit::Done;
     for report in reports {
         let exit = match &report.end {
-            End::Complete | End::Limit => Exit::Done,
             End::Unproved(_) if strict => Exit::Incomplete,
-            End::Unproved(_) => Exit::Done,
+            End::Complete | End::Limit | End::Unproved(_) => Exit::Done,
             End::Stopped(failure) => exit_of(failure.action),
             End::Plugin(_) => Exit::Plugin,
             End::Sink(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use customerly_emulator::{Config, Data, Emulator};
 
 /// The origin that the plugin addresses.
-pub const ORIGIN: &str = "https://api.customerly.io";
+pub(crate) const ORIGIN: &str = "https://api.customerly.io";
 
 /// An emulated account of this size.
-pub fn emulator(users: u32, leads: u32) -> Emulator {
+pub(crate) fn emulator(users: u32, leads: u32) -> Emulator {
     let defaults = Config::default();
     let data = Data { users, leads, ..defaults.data };
     Emulator::start(Config { data, ..defaults }).expect("a free port")
@@ -19,24 +19,24 @@ pub fn emulator(users: u32, leads: u32) -> Emulator {
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The exit code; -1 for a signal.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 /// The binary, without anything of this process's environment that it would heed.
-pub fn connector() -> Command {
+pub(crate) fn connector() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_connector"));
     command.env_remove("CONNECTOR_API_KEY").env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }
 
 /// The binary, ready to talk to an emulator with its token.
-pub fn connector_to(emulator: &Emulator) -> Command {
+pub(crate) fn connector_to(emulator: &Emulator) -> Command {
     let mut command = connector();
     command
         .env("CONNECTOR_API_KEY", emulator.token())
@@ -45,7 +45,7 @@ pub fn connector_to(emulator: &Emulator) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(command: &mut Command) -> Ended {
+pub(crate) fn run(command: &mut Command) -> Ended {
     let output = command.output().expect("the binary runs");
     Ended {
         code: output.status.code().unwrap_or(-1),
@@ -55,7 +55,7 @@ pub fn run(command: &mut Command) -> Ended {
 }
 
 /// The keys of the records in JSON lines.
-pub fn keys(lines: &str) -> Vec<u64> {
+pub(crate) fn keys(lines: &str) -> Vec<u64> {
     lines
         .lines()
         .map(|line| {
@@ -66,6 +66,6 @@ pub fn keys(lines: &str) -> Vec<u64> {
 }
 
 /// The text of a file.
-pub fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a file")
 }
