@@ -137,8 +137,7 @@ async fn a_credential_in_use_stays_and_says_by_what_it_is_used() {
         user.sees("is used by Contacts. Remove that first.").await;
         user.clicks("Close").await;
         user.open("/").await;
-        user.clicks("Remove Contacts").await;
-        user.agrees().await;
+        user.clicks_and_agrees("Remove Contacts").await;
         user.sees("None yet.").await;
         user.open("/authenticate/source").await;
         user.clicks("Remove Support").await;

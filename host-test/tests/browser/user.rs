@@ -64,15 +64,6 @@ impl User {
         self.sees_no_token().await;
     }
 
-    /// Says yes to the question that the page asks.
-    pub(crate) async fn agrees(&self) {
-        let begun = std::time::Instant::now();
-        // Each try is a request to the driver, which paces the loop.
-        while let Err(error) = self.client.accept_alert().await {
-            assert!(begun.elapsed() < PATIENCE, "no question came: {error}");
-        }
-    }
-
     /// Whether a text is on the page now.
     pub(crate) async fn text(&self) -> String {
         let body = self.client.find(Locator::Css("body")).await.expect("a body");
@@ -104,6 +95,18 @@ impl User {
 
     /// Clicks what bears these words, and waits for the page that follows.
     pub(crate) async fn clicks(&self, words: &str) {
+        self.click(words).await;
+        self.sees_no_token().await;
+    }
+
+    /// Clicks what asks first, and says yes. Nothing else may be asked of the page in between: the driver would say no.
+    pub(crate) async fn clicks_and_agrees(&self, words: &str) {
+        self.click(words).await;
+        self.client.accept_alert().await.expect("it asks first");
+        self.sees_no_token().await;
+    }
+
+    async fn click(&self, words: &str) {
         let path = format!(
             "//*[self::a or self::button or self::summary][normalize-space(.) = {}]",
             quoted(words)
@@ -114,7 +117,6 @@ impl User {
             panic!("{words:?} cannot be clicked: {}", self.text().await);
         };
         found.click().await.unwrap_or_else(|error| panic!("{words:?}: {error}"));
-        self.sees_no_token().await;
     }
 
     /// Adds a credential as the guide does, from the Authenticate screen.
