@@ -5,7 +5,9 @@
 //! | `dist` | makes `dist/`: the component, its digest, description, contract and list of crates |
 //! | `reproduce` | builds the component in two folders with two Cargo homes and compares the bytes |
 //! | `contract` | checks the working contract against every released one |
+//! | `bench` | measures the table of figures of the README |
 
+mod bench;
 mod component;
 mod contract;
 mod description;
@@ -40,6 +42,8 @@ enum Task {
     Reproduce,
     /// Check that the working contract is compatible with every released one
     Contract,
+    /// Measure the table of figures, on this machine
+    Bench,
 }
 
 fn main() -> Result<()> {
@@ -51,5 +55,6 @@ fn main() -> Result<()> {
         Task::Dist { output } => dist::run(&root, &root.join(output)),
         Task::Reproduce => reproduce::run(&root),
         Task::Contract => contract::run(&root),
+        Task::Bench => bench::run(&root),
     }
 }

@@ -362,18 +362,18 @@ fn tile(app: &App, role: Role, record: &CredentialRecord) -> Markup {
                 (post(app, record, role, "remedy", &format!("Switch to {}", patch_text(patch)), ""))
             }
             @if !record.used_by.is_empty() { p .quiet { "Used by " (record.used_by.join(", ")) } }
-            p .actions {
+            div .actions {
                 a .button .primary href={ "/" (role.name()) "/new?credential=" (record.id) } {
                     "Select" span .hidden { " " (record.name) " for a new " (role.name()) }
                 }
                 a .button .small href={ (role.address()) "/edit/" (record.id) } {
                     "Edit" span .hidden { " " (record.name) }
                 }
+                (post(app, record, role, "test", "Test", record.name.as_str()))
                 a .button .small href={ (role.address()) "/remove/" (record.id) } {
                     "Remove" span .hidden { " " (record.name) }
                 }
             }
-            (post(app, record, role, "test", "Test", record.name.as_str()))
         }
     }
 }

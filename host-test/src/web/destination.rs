@@ -30,6 +30,9 @@ use crate::form::Form;
 use crate::markdown::sentence;
 use crate::saved::now_ms;
 
+/// Records of more bytes are not put back into their field.
+const EDITED: usize = 64 << 10;
+
 /// Choose a target and an operation.
 pub(super) async fn new(
     State(app): State<App>,
@@ -320,6 +323,16 @@ fn draw(app: &App, flow: &Flow, records: &str, fault: Option<&str>) -> Result<Ma
     let record = app.credential(flow.credential_id.as_str())?;
     let writing = app.writings().get(flow.id.as_str()).cloned();
     let running = writing.as_ref().is_some_and(|writing| writing.is_running());
+    // Rehearsed records can be corrected where they are not too many to be edited by hand.
+    let rehearsed = writing.map(|writing| {
+        let records = app.drafts().get(writing.draft(), Instant::now()).records;
+        (writing, Some(records).filter(|records| records.len() <= EDITED).unwrap_or_default())
+    });
+    let (writing, records) = match rehearsed {
+        Some((writing, rehearsed)) if records.is_empty() => (Some(writing), rehearsed),
+        Some((writing, _)) => (Some(writing), records.to_owned()),
+        None => (None, records.to_owned()),
+    };
     let content = html! {
         p .crumbs { a href="/" { "Start" } " › Destination" }
         h1 { (flow.name) }

@@ -201,3 +201,42 @@ pub(super) fn secrets(form: &Form, posted: &Posted) -> Secrets {
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &str = r#"{
+        "title": "Another", "type": "object", "required": ["password"],
+        "properties": {
+            "password": {"type": "string", "title": "Pass phrase", "writeOnly": true, "x-order": 1},
+            "region": {"type": "string", "title": "Region", "enum": ["eu", "us"], "default": "eu", "x-order": 2},
+            "depth": {"type": "integer", "title": "Depth", "default": 3, "x-order": 3},
+            "strict": {"type": "boolean", "title": "Strict", "x-order": 4},
+            "hosts": {"type": "array", "items": {"type": "string"}, "title": "Hosts <b>", "x-order": 5}
+        }
+    }"#;
+
+    fn check(name: &str, value: Option<&Value>, secret: SecretState, expected: &[&str]) {
+        let form = Form::parse(SCHEMA).expect("a form");
+        let found = form.field(name).expect("a field");
+        let drawn = field(found, value, secret, Some("A fault.")).0;
+        for part in expected.iter().chain(&["A fault.", "aria-invalid=\"true\""]) {
+            assert!(drawn.contains(part), "{part} is not in {drawn}");
+        }
+    }
+
+    #[test]
+    fn the_form_of_any_connector_is_drawn_from_its_schema() {
+        let empty = SecretState::Empty;
+        let password = [r#"type="password""#, r#"value="""#, "Pass phrase", "(required)"];
+        check("password", None, empty, &password);
+        check("password", None, SecretState::Saved, &["never shown again", r#"value="""#]);
+        check("region", Some(&"us".into()), empty, &[r#"<option value="us" selected>us"#]);
+        check("region", None, empty, &[r#"<option value="eu" selected>eu"#]);
+        check("depth", Some(&7.into()), empty, &[r#"value="7""#, r#"placeholder="3""#]);
+        check("strict", Some(&true.into()), empty, &[r#"<option value="true" selected>Yes"#]);
+        let hosts = serde_json::json!(["a"]);
+        check("hosts", Some(&hosts), empty, &["<textarea", "[&quot;a&quot;]", "Hosts &lt;b&gt;"]);
+    }
+}

@@ -268,8 +268,8 @@ pub(super) fn draw(app: &App, flow: &Flow, reading: Option<&Reading>) -> Markup 
                 div .box .bad role="alert" { p { (fault) } }
             }
             @if let Some(state) = state.as_ref().filter(|state| !state.streams.is_empty()) {
-                ul .progress {
-                    @for stream in &state.streams { li { (draw_stream(flow, stream, running)) } }
+                ul .tiles .progress {
+                    @for stream in &state.streams { li .tile { (draw_stream(flow, stream, running)) } }
                 }
             }
             @if running {
@@ -297,6 +297,19 @@ pub(super) fn draw(app: &App, flow: &Flow, reading: Option<&Reading>) -> Markup 
     }
 }
 
+/// A word, in the plural where there is not exactly one.
+pub(super) fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
 fn draw_stream(flow: &Flow, stream: &StreamState, running: bool) -> Markup {
     let label = format!("progress-{}", stream.name);
     html! {
@@ -310,16 +323,16 @@ fn draw_stream(flow: &Flow, stream: &StreamState, running: bool) -> Markup {
             }
         }
         p {
-            strong { (stream.rows) } " records"
-            @if let Some(total) = stream.total { " of about " (total) }
-            " in " (stream.pages) " pages"
+            strong { (stream.rows) } (plural(stream.rows, " record"))
+            @if let (Some(total), None) = (stream.total, &stream.end) { " of about " (total) }
+            " in " (stream.pages) (plural(stream.pages, " page"))
         }
         @if let Some(note) = &stream.note { p .quiet { (note) } }
         @if let Some((tone, text)) = &stream.end { p { span .badge .(tone) { (text) } } }
         @if stream.rows > 0 && !running {
             p { a href={ "/source/" (flow.id) "/records/" (stream.name) } download {
                 "Download " (stream.name) ".jsonl" }
-                " " span .quiet { (stream.bytes / 1024) " kB" } }
+                " " span .quiet { (size(stream.bytes)) } }
         }
     }
 }

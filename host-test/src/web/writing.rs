@@ -21,6 +21,7 @@ use super::app::{App, lock, random};
 use super::destination::target_of;
 use super::fault::Fault;
 use super::overlay::capital;
+use super::reading::plural;
 use crate::error::{CliError, one_line};
 use crate::markdown::sentence;
 use crate::progress::clock;
@@ -87,6 +88,11 @@ impl Writing {
     /// Whether it goes on.
     pub(super) fn is_running(&self) -> bool {
         !lock(&self.state).ended
+    }
+
+    /// The name under which the rehearsed records wait.
+    pub(super) fn draft(&self) -> &str {
+        &self.draft
     }
 
     /// The outcome of every record, as JSON lines.
@@ -266,7 +272,7 @@ pub(super) fn draw(app: &App, flow: &Flow, writing: Option<&Writing>) -> Markup 
             }
             @if let Some(note) = &state.note { p .quiet { (note) } }
             @if let Some(fault) = &state.fault { div .box .bad role="alert" { p { (sentence(&capital(fault))) } } }
-            p .totals { strong { (totals.records) } " records: " (sums(totals, writing.dry_run)) }
+            p .totals { strong { (totals.records) } (plural(totals.records, " record")) ": " (sums(totals, writing.dry_run)) }
             @if writing.dry_run && !running { (rehearsed(app, flow, writing, &state)) }
             @if !state.outcomes.is_empty() {
                 div .scroll role="region" aria-label="Outcome of each record" tabindex="0" {
@@ -297,7 +303,7 @@ pub(super) fn draw(app: &App, flow: &Flow, writing: Option<&Writing>) -> Markup 
 fn rehearsed(app: &App, flow: &Flow, writing: &Writing, state: &State) -> Markup {
     html! {
         details .folded {
-            summary { (state.withheld) " calls were kept back" }
+            summary { (state.withheld) (plural(state.withheld as u64, " call")) " kept back" }
             @for call in &state.calls {
                 p .call { code { (call.line) } }
                 @if !call.body.is_empty() { pre tabindex="0" { (call.body) } }
@@ -348,13 +354,16 @@ fn tone(outcome: &RecordOutcome) -> &'static str {
 
 fn words(outcome: &RecordOutcome) -> String {
     match outcome {
-        RecordOutcome::Accepted { effect, .. } => one_line(effect),
+        RecordOutcome::Accepted { effect, .. } if effect == "unspecified" => {
+            "Done; the service does not say how.".into()
+        }
+        RecordOutcome::Accepted { effect, .. } => capital(&one_line(effect)) + ".",
         RecordOutcome::Superseded { by } => format!("The record of line {by} replaces it."),
         RecordOutcome::Invalid(fault)
         | RecordOutcome::Rejected(fault)
         | RecordOutcome::Unknown(fault) => {
-            let field = fault.field.as_deref().unwrap_or_default();
-            one_line(&format!("{field} {} ({})", fault.message, fault.code))
+            let place = fault.field.as_ref().map(|field| format!(", `{field}`"));
+            one_line(&format!("{} ({}{})", fault.message, fault.code, place.unwrap_or_default()))
         }
         RecordOutcome::Deferred => "Not sent.".into(),
         RecordOutcome::Planned => "It would be sent.".into(),

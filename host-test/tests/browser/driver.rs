@@ -67,6 +67,8 @@ impl Driver {
         ];
         let mut capabilities: Map<String, Value> = Map::new();
         capabilities.insert("goog:chromeOptions".into(), json!({"args": arguments}));
+        // A question of the page stays open until the test answers it.
+        capabilities.insert("unhandledPromptBehavior".into(), json!("ignore"));
         ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&self.url)

@@ -72,6 +72,28 @@ async fn the_guide_can_be_followed_word_by_word_to_a_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_shows_how_far_it_is_and_goes_on_after_a_stop() {
+    let slow = Switches { latency_ms: 400, ..Switches::default() };
+    with_page(slow, |user, _site| async move {
+        user.open("/authenticate/source").await;
+        user.adds_a_credential("Slow", TOKEN).await;
+        user.clicks("Select Slow for a new source").await;
+        user.fills("Source name", "Slow contacts").await;
+        user.clicks("Save").await;
+        user.clicks("Start reading").await;
+        let moves = "const s = document.querySelector('#progress strong'); return !!s && Number(s.textContent) > 0";
+        while user.script(moves).await != true {
+            assert!(!user.text().await.contains("The files are kept"), "it has not ended yet");
+        }
+        user.clicks("Stop").await;
+        user.sees("Stopped; the next read goes on from here").await;
+        user.clicks("Read what changed").await;
+        user.sees("Complete").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_destination_rehearses_first_and_then_says_what_became_of_each_record() {
     with_page(Switches::default(), |user, site| async move {
         user.open("/authenticate/destination").await;
@@ -87,9 +109,11 @@ async fn a_destination_rehearses_first_and_then_says_what_became_of_each_record(
         user.fills("Paste records", records).await;
         user.clicks("Dry run").await;
         user.sees("2 planned, 1 invalid").await;
-        user.sees("1 calls were kept back").await;
+        user.sees("1 call kept back").await;
         assert_eq!(site.emulator.count(Kind::Users), before, "a rehearsal writes nothing");
 
+        let kept = user.field("Paste records").await.prop("value").await.expect("a field");
+        assert!(kept.is_some_and(|kept| kept.contains("nobody")), "it can be corrected");
         user.clicks("Write these records").await;
         user.sees("1 accepted, 1 invalid, 1 rejected").await;
         user.sees("This contact cannot be added").await;
