@@ -2,6 +2,7 @@
 
 mod answer;
 
+pub(crate) use answer::message;
 pub use answer::{Answer, interpret};
 
 use crate::bindings::credentials::Authorization;

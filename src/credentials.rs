@@ -10,11 +10,12 @@ pub use check::check;
 use crate::bindings::credentials::Authorization;
 use crate::bindings::http::{Header, Part};
 use crate::bindings::types::{self, Failure, Problem};
+use crate::json::include_json;
 use crate::settings::{API_KEY, AuthHeader, Settings};
 
 /// The JSON Schema of the form.
 pub fn schema() -> &'static str {
-    include_str!("credentials/schema.json")
+    include_json!("credentials/schema.json")
 }
 
 /// All faults of the settings.

@@ -86,5 +86,13 @@ impl Notice {
 
 /// A JSON pointer (RFC 6901) to a top-level field.
 pub fn pointer(field: &str) -> String {
-    format!("/{}", field.replace('~', "~0").replace('/', "~1"))
+    let mut pointer = String::from("/");
+    for letter in field.chars() {
+        match letter {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            letter => pointer.push(letter),
+        }
+    }
+    pointer
 }

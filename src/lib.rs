@@ -11,6 +11,7 @@
 //! | [`api`] | how Customerly is spoken to: requests, and what an answer means |
 //! | [`settings`] | the credential's fields, parsed |
 //! | [`failure`] | how a failure is put together |
+//! | `json`, `same`, `words` | JSON by borrowed text; which texts are the same; what stands in a text |
 //! | [`description`] | what the connector is and may reach |
 //! | [`credentials`] | the form, the header construction, the check |
 //! | [`source`] | the streams and how they are read |
@@ -22,8 +23,11 @@ pub mod credentials;
 pub mod description;
 pub mod destination;
 pub mod failure;
+mod json;
+mod same;
 pub mod settings;
 pub mod source;
 pub mod transport;
+mod words;
 
 pub use transport::Transport;

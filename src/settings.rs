@@ -1,9 +1,8 @@
 //! The credential's fields, parsed. The API key itself is never among them: only whether it is set.
 
-use serde_json::Value;
-
 use crate::bindings::types::{self, Action, Failure, Problem};
 use crate::failure::pointer;
+use crate::json::Value;
 
 /// Name of the secret slot that holds the API access token.
 pub const API_KEY: &str = "api_key";
@@ -73,12 +72,13 @@ impl Settings {
     /// Parses the settings, or says all that is wrong with them.
     pub fn parse(settings: &types::Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let auth_header = match serde_json::from_str::<Value>(&settings.values) {
-            Ok(Value::Object(fields)) => {
-                for name in fields.keys().filter(|name| *name != "auth_header") {
-                    problems.push(unknown_field(name));
+        let auth_header = match Value::parse(&settings.values) {
+            Ok(values @ Value::Object(_)) => {
+                if let Value::Object(fields) = &values {
+                    let others = fields.iter().filter(|(name, _)| name != "auth_header");
+                    problems.extend(others.map(|(name, _)| unknown_field(name)));
                 }
-                fields.get("auth_header").map_or(Ok(AuthHeader::default()), auth_header)
+                values.get("auth_header").map_or(Ok(AuthHeader::default()), auth_header)
             }
             Ok(_) => Err(Problem::new("", "type", "The settings are not a JSON object.")),
             Err(error) => {
@@ -122,7 +122,7 @@ fn unknown_field(name: &str) -> Problem {
     Problem::new(pointer(name), "unknown-field", message)
 }
 
-fn auth_header(value: &Value) -> Result<AuthHeader, Problem> {
+fn auth_header(value: &Value<'_>) -> Result<AuthHeader, Problem> {
     let Some(text) = value.as_str() else {
         return Err(Problem::new("/auth_header", "type", "The header form is not a text."));
     };

@@ -16,11 +16,12 @@
 //! | 408, 425, 5xx, a 2xx with another `error` | retry-later | `service-error` |
 //! | 2xx with an empty body, HTML, cut-off or other text | retry-later | `empty-answer`, `not-json`, `cut-off` |
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use crate::bindings::http::{Body, Response};
 use crate::bindings::types::{Action, Failure, Upstream};
+use crate::json::{Cursor, members, string};
+use crate::words::{cut, fold, has};
 
 const EXCERPT_BYTES: usize = 1024;
 
@@ -34,20 +35,32 @@ pub(crate) const FIND_TOKEN: &str = "Copy the access token again from Customerly
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// The text of the value under `data`.
-    pub data: Option<&'a RawValue>,
+    pub data: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
+/// What an answer holds; none if it is no object, or says a thing twice.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    data: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    message: String,
+fn envelope<'a>(cursor: &mut Cursor<'a>) -> Option<Envelope<'a>> {
+    let mut envelope = Envelope::default();
+    let (mut has_data, mut has_error) = (false, false);
+    cursor.object(&mut |cursor, name| {
+        let name = string(name);
+        let value = cursor.skip()?;
+        let (field, has_field) = match name.as_deref() {
+            Some("data") => (&mut envelope.data, &mut has_data),
+            Some("error") => (&mut envelope.error, &mut has_error),
+            _ => return Some(()),
+        };
+        *field = (value != "null").then_some(value);
+        (!std::mem::replace(has_field, true)).then_some(())
+    })?;
+    cursor.end()?;
+    Some(envelope)
 }
 
 /// Reads an answer: the value under `data`, or why there is none.
@@ -55,32 +68,38 @@ pub fn interpret(response: &Response) -> Result<Answer<'_>, Failure> {
     let Body::Text(text) = &response.body else {
         return Err(unreadable(response, "not-text", "an answer that is not UTF-8 text"));
     };
-    match serde_json::from_str::<Envelope<'_>>(text) {
-        Ok(Envelope { error: Some(error), .. }) if error.get() != "null" => {
-            Err(refused(response, error))
-        }
-        Ok(Envelope { data, .. }) if (200..300).contains(&response.status) => Ok(Answer { data }),
-        Ok(_) => Err(by_status(response, "an answer without an error message")),
-        Err(_) if text.trim().is_empty() => {
+    let mut cursor = Cursor::new(text);
+    match envelope(&mut cursor) {
+        Some(Envelope { error: Some(error), .. }) => Err(refused(response, error)),
+        Some(Envelope { data, .. }) if (200..300).contains(&response.status) => Ok(Answer { data }),
+        Some(_) => Err(by_status(response, "an answer without an error message")),
+        None if text.trim().is_empty() => {
             Err(unreadable(response, "empty-answer", "an empty answer"))
         }
-        Err(_) if text.trim_start().starts_with('<') => {
+        None if text.trim_start().starts_with('<') => {
             Err(unreadable(response, "not-json", "HTML instead of JSON"))
         }
-        Err(error) if error.is_eof() => {
+        None if cursor.fault().is_end => {
             Err(unreadable(response, "cut-off", "JSON that is cut off"))
         }
-        Err(_) => {
+        None => {
             Err(unreadable(response, "not-json", "an answer that is not the JSON it should be"))
         }
     }
+}
+
+/// The message of an error envelope: the text under `message`.
+pub(crate) fn message(error: &str) -> Option<String> {
+    let fields = members(error).ok()?;
+    let (_, message) = fields.iter().find(|(name, _)| name == "message")?;
+    string(message).map(Cow::into_owned)
 }
 
 /// What the service said, for the failure.
 fn upstream(response: &Response) -> Upstream {
     let excerpt = match &response.body {
         Body::Text(text) if !text.is_empty() => {
-            Some(text[..text.floor_char_boundary(EXCERPT_BYTES)].to_owned())
+            Some(cut(text, EXCERPT_BYTES).to_owned())
         }
         Body::Text(_) | Body::Bytes(_) => None,
     };
@@ -93,20 +112,19 @@ fn upstream(response: &Response) -> Upstream {
 }
 
 /// An error envelope: by its message, then by the status.
-fn refused(response: &Response, error: &RawValue) -> Failure {
-    let message = serde_json::from_str::<ErrorBody>(error.get())
-        .map_or_else(|_| error.get().to_owned(), |body| body.message);
-    let lower = message.to_lowercase();
+fn refused(response: &Response, error: &str) -> Failure {
+    let message = message(error).unwrap_or_else(|| error.to_owned());
+    let lower = fold(&message);
     let said = format!("Customerly answered {}: {message}", response.status);
-    if lower.contains("valid header") || lower.contains("authorization: bearer") {
+    if has(&lower, "valid header") || has(&lower, "authorization: bearer") {
         Failure::new(Action::Reauthorize, "header-refused", said)
             .remedy(FIND_TOKEN)
             .upstream(upstream(response))
-    } else if lower.contains("access token") || lower.contains("accesstoken") {
+    } else if has(&lower, "access token") || has(&lower, "accesstoken") {
         Failure::new(Action::Reauthorize, "token-refused", said)
             .remedy(FIND_TOKEN)
             .upstream(upstream(response))
-    } else if lower.contains("user doesn't exist") {
+    } else if has(&lower, "user doesn't exist") {
         Failure::new(Action::Stop, "not-found", said).upstream(upstream(response))
     } else {
         by_status(response, &message)
@@ -155,7 +173,7 @@ mod tests {
         let response = answer(status, body);
         let found = interpret(&response);
         let found = match &found {
-            Ok(answer) => Ok(answer.data.map(RawValue::get)),
+            Ok(answer) => Ok(answer.data),
             Err(failure) => Err((failure.action, failure.code.as_str())),
         };
         assert_eq!(found, expected, "{status} {body}");

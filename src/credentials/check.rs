@@ -3,11 +3,10 @@
 //! `GET /tags` is the lightest call that every token may make. When it is refused, the other header forms are tried
 //! once each: where one works, the failure carries the patch that switches to it.
 
-use serde_json::value::RawValue;
-
 use crate::api::{Api, interpret};
 use crate::bindings::credentials::CheckReport;
 use crate::bindings::types::{self, Action, Failure};
+use crate::json::elements;
 use crate::settings::{AuthHeader, Settings};
 use crate::transport::Transport;
 
@@ -37,10 +36,10 @@ fn try_form(transport: &impl Transport, auth_header: AuthHeader) -> Result<usize
     let request = Api::new(&Settings { auth_header }).get("/tags", &[]);
     let response = transport.send(&request)?;
     let answer = interpret(&response)?;
-    let tags = answer.data.map(|data| serde_json::from_str::<Vec<&RawValue>>(data.get()));
+    let tags = answer.data.and_then(elements);
     match tags {
-        Some(Ok(tags)) => Ok(tags.len()),
-        Some(Err(_)) | None => Err(Failure::new(
+        Some(tags) => Ok(tags.len()),
+        None => Err(Failure::new(
             Action::Stop,
             "unexpected-answer",
             "Customerly answered, but not with a list of tags: the check cannot tell whether the credential works.",

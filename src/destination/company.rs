@@ -4,9 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
-use super::contact::{into_raw, properties_of};
+use super::contact::properties_of;
 use super::item::Item;
 use super::options::Options;
 use super::property::{Rules, text_fault};
@@ -27,7 +25,7 @@ pub(super) struct SetAttributes {
 
 impl SetAttributes {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         SetAttributes { rules: Rules::from_options(options), extra: Extra::from_options(options) }
     }
 }
@@ -59,7 +57,7 @@ impl Writer for SetAttributes {
             let message = "There is nothing to set: the record has neither a name nor a property.";
             return Err(rejection(None, "required", message));
         }
-        let properties = properties.as_ref().map(into_raw);
+        let properties = properties.as_ref().map(Fields::to_json);
         Ok(Item {
             path: format!("/company/add-attributes/{}", as_segment(&company_id, "company_id")?),
             body: Some(body(&[
@@ -79,11 +77,11 @@ impl Writer for SetAttributes {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("updated", data)
     }
 
-    fn settle(&self, _: &Item, _: Option<&RawValue>) -> Settled {
+    fn settle(&self, _: &Item, _: Option<&str>) -> Settled {
         not_read_back()
     }
 }
@@ -112,9 +110,9 @@ pub(super) fn check_name(fields: &Fields<'_>) -> Result<(), Rejection> {
 /// stands in such a list is unknown, so it is sent as it came.
 pub(super) fn attributes<'a>(
     rules: &Rules,
-    value: Cow<'a, RawValue>,
+    value: Cow<'a, str>,
     left_out: &mut LeftOut,
-) -> Result<Cow<'a, RawValue>, Rejection> {
+) -> Result<Cow<'a, str>, Rejection> {
     const FIELD: &str = "company_attributes";
     match (kind(&value), value) {
         (Kind::Array | Kind::Null, value) => Ok(value),
@@ -122,7 +120,7 @@ pub(super) fn attributes<'a>(
             let properties = Fields::of_object(object).unwrap_or_default();
             let mut left_out = |pointer: &str| left_out.count(pointer);
             let properties = rules.apply(&format!("/{FIELD}"), properties, &mut left_out)?;
-            Ok(Cow::Owned(into_raw(&properties)))
+            Ok(Cow::Owned(properties.to_json()))
         }
         _ => Err(at(FIELD, "type", "is neither an object nor a list")),
     }

@@ -6,9 +6,6 @@
 //! `extra_fields` leaves such fields out or moves them into `attributes`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
 
 use super::email::email_of;
 use super::item::{Item, Lookup};
@@ -16,12 +13,13 @@ use super::options::Options;
 use super::property::{Rules, text_fault};
 use super::readback::{Contact, not_it};
 use super::reconcile::reconcile;
-use super::record::{Fields, Kind, at, kind, name_of, rejection, text, to_json};
+use super::record::{Fields, Kind, at, kind, name_of, list, rejection, text};
 use super::writer::{LeftOut, Settled, Told, Writer};
 use crate::api::Api;
 use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::failure::pointer;
+use crate::json::{self, elements};
 
 /// Records in one request: a production client sends 50 at a time (single source); no limit is documented.
 pub(super) const PER_REQUEST: usize = 50;
@@ -139,7 +137,7 @@ pub(super) struct Upsert {
 
 impl Upsert {
     /// Reads the options.
-    pub(super) fn from_options(contact: ContactKind, options: &mut Options) -> Self {
+    pub(super) fn from_options(contact: ContactKind, options: &mut Options<'_>) -> Self {
         let extra = [
             ("refuse", Extra::Refuse),
             ("leave-out", Extra::LeaveOut),
@@ -156,7 +154,7 @@ impl Upsert {
     fn extra<'a>(
         &self,
         name: Cow<'a, str>,
-        value: Cow<'a, RawValue>,
+        value: Cow<'a, str>,
         moved: &mut Fields<'a>,
         left_out: &mut LeftOut,
     ) -> Result<(), Rejection> {
@@ -228,12 +226,12 @@ impl Writer for Upsert {
                 }
                 all.push(name, value);
             }
-            sent.push("attributes", Cow::Owned(into_raw(&all)));
+            sent.push("attributes", Cow::Owned(all.to_json()));
         }
         Ok(Item {
             key: Some(email.clone()),
             lookup: Some(Lookup::contact(self.contact.path(), "email", &email)),
-            body: Some(into_raw(&sent)),
+            body: Some(sent.to_json()),
             email: Some(email),
             user_id,
             ..Item::default()
@@ -241,8 +239,11 @@ impl Writer for Upsert {
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
-        let bodies: Vec<&RawValue> = items.iter().filter_map(|item| item.body.as_deref()).collect();
-        let body = to_json(&BTreeMap::from([(self.contact.wrapper(), bodies)]));
+        let mut body = String::new();
+        let mut wrapper = json::Writer::new(&mut body);
+        let bodies = items.iter().filter_map(|item| item.body.as_deref());
+        wrapper.name(self.contact.wrapper()).push_str(&list(bodies));
+        wrapper.end();
         api.post(self.contact.path(), body)
     }
 
@@ -250,20 +251,18 @@ impl Writer for Upsert {
         PER_REQUEST
     }
 
-    fn judge(&self, items: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, items: &[&Item], data: Option<&str>) -> Vec<Told> {
         reconcile(items, data)
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
         let Some(found) = found else {
             return Settled::NotDone;
         };
         let Some(contact) = Contact::read(item, found) else {
             return not_it();
         };
-        let sent: Option<Fields<'_>> =
-            item.body.as_deref().and_then(|body| serde_json::from_str(body.get()).ok());
-        let sent = sent.unwrap_or_default();
+        let sent = item.fields();
         let mut untold = false;
         for (name, value) in &sent.0 {
             let is_there = match name.as_ref() {
@@ -292,7 +291,7 @@ impl Writer for Upsert {
 }
 
 /// The custom properties that stand under `attributes`; null counts as absent.
-pub(super) fn properties_of(value: Cow<'_, RawValue>) -> Result<Option<Fields<'_>>, Rejection> {
+pub(super) fn properties_of(value: Cow<'_, str>) -> Result<Option<Fields<'_>>, Rejection> {
     match value {
         value if kind(&value) == Kind::Null => Some(None),
         Cow::Borrowed(value) => Fields::of_object(value).map(Some),
@@ -301,12 +300,7 @@ pub(super) fn properties_of(value: Cow<'_, RawValue>) -> Result<Option<Fields<'_
     .ok_or_else(|| at("attributes", "type", "is not an object of custom properties"))
 }
 
-/// Fields as a value.
-pub(super) fn into_raw(fields: &Fields<'_>) -> Box<RawValue> {
-    serde_json::value::to_raw_value(fields).expect("names are texts and values are JSON already")
-}
-
-fn check_name(value: &RawValue) -> Result<(), Rejection> {
+fn check_name(value: &str) -> Result<(), Rejection> {
     match kind(value) {
         Kind::Null => Ok(()),
         Kind::Text => match text_fault(value) {
@@ -317,11 +311,11 @@ fn check_name(value: &RawValue) -> Result<(), Rejection> {
     }
 }
 
-fn check_tags(value: &RawValue) -> Result<(), Rejection> {
+fn check_tags(value: &str) -> Result<(), Rejection> {
     if kind(value) == Kind::Null {
         return Ok(());
     }
-    let Ok(tags) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
+    let Some(tags) = elements(value) else {
         return Err(at("tags", "type", "is not a list of tag names"));
     };
     for (index, tag) in tags.into_iter().enumerate() {
@@ -335,8 +329,8 @@ fn check_tags(value: &RawValue) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn tag_names(value: &RawValue) -> Vec<String> {
-    serde_json::from_str(value.get()).unwrap_or_default()
+fn tag_names(value: &str) -> Vec<String> {
+    elements(value).unwrap_or_default().into_iter().filter_map(text).collect()
 }
 
 #[cfg(test)]

@@ -7,13 +7,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
-use super::contact::into_raw;
 use super::item::Item;
 use super::options::Options;
 use super::path::{encode, is_segment};
-use super::record::{Fields, Kind, at, kind, name_of};
+use super::record::{Fields, Kind, at, kind, list, name_of};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
 use crate::bindings::destination::Rejection;
@@ -47,7 +44,7 @@ enum Body {
 
 impl Custom {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         let method = options.choice("method", &[("POST", "POST"), ("DELETE", "DELETE")]);
         let path = options.text("path").map(|path| parse_path(&path));
         let path = path.unwrap_or_else(|| Err("The path is missing.".to_owned()));
@@ -113,16 +110,15 @@ impl Writer for Custom {
         for field in &self.query {
             query.push((field.clone(), scalar(&fields, field)?));
         }
-        let wrap = |wrapper: &str, value: Cow<'_, RawValue>| {
-            into_raw(&Fields(vec![(Cow::Borrowed(wrapper), value)]))
+        let wrap = |wrapper: &str, value: Cow<'_, str>| {
+            Fields(vec![(Cow::Borrowed(wrapper), value)]).to_json()
         };
         let body = match &self.body {
             Body::None => None,
-            Body::Record => Some(into_raw(&fields)),
-            Body::Wrapped(wrapper) => Some(wrap(wrapper, Cow::Owned(into_raw(&fields)))),
+            Body::Record => Some(fields.to_json()),
+            Body::Wrapped(wrapper) => Some(wrap(wrapper, Cow::Owned(fields.to_json()))),
             Body::WrappedList(wrapper) => {
-                let list = serde_json::value::to_raw_value(&[&fields])
-                    .expect("names are texts and values are JSON already");
+                let list = list(std::iter::once(fields.to_json().as_str()));
                 Some(wrap(wrapper, Cow::Owned(list)))
             }
         };
@@ -137,11 +133,11 @@ impl Writer for Custom {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("unspecified", data)
     }
 
-    fn settle(&self, _: &Item, _: Option<&RawValue>) -> Settled {
+    fn settle(&self, _: &Item, _: Option<&str>) -> Settled {
         Settled::Unknown("What a call of this path did cannot be read back.".to_owned())
     }
 }
@@ -201,7 +197,7 @@ fn scalar(fields: &Fields<'_>, field: &str) -> Result<String, Rejection> {
     match kind(value) {
         Kind::Array | Kind::Object => Err(at(field, "type", "is no text, number or flag")),
         Kind::Text => Ok(name_of(fields, field)?.unwrap_or_default()),
-        Kind::Bool | Kind::Null | Kind::Number => Ok(value.get().to_owned()),
+        Kind::Bool | Kind::Null | Kind::Number => Ok(value.to_owned()),
     }
 }
 
@@ -303,7 +299,8 @@ mod tests {
             "/v1/users",
             "/",
         ] {
-            let mut options = Options::parse(&serde_json::json!({"path": path}).to_string());
+            let text = serde_json::json!({"path": path}).to_string();
+            let mut options = Options::parse(&text);
             Custom::from_options(&mut options);
             let problems = options.finish();
             assert_eq!(problems.len(), 1, "{path}");
@@ -341,9 +338,8 @@ mod tests {
         fn whatever_a_record_holds_the_path_stays_where_it_is(id in ".*", path in ".{0,12}") {
             let record = serde_json::json!({"id": id}).to_string();
             for template in ["/users/{id}/x".to_owned(), format!("/{path}{{id}}")] {
-                let mut options = Options::parse(
-                    &serde_json::json!({"path": template}).to_string(),
-                );
+                let text = serde_json::json!({"path": template}).to_string();
+                let mut options = Options::parse(&text);
                 let custom = Custom::from_options(&mut options);
                 if !options.finish().is_empty() {
                     continue;

@@ -3,8 +3,6 @@
 //! It removes the contact with its conversations and cannot be undone (single source). A contact that is not there is
 //! deleted already: the answer to that is unknown, so both "User doesn't exist" and a 404 count.
 
-use serde_json::value::RawValue;
-
 use super::contact::ContactKind;
 use super::email::email_of;
 use super::item::{Item, Lookup};
@@ -36,7 +34,7 @@ enum By {
 
 impl Delete {
     /// Reads the options.
-    pub(super) fn from_options(contact: ContactKind, options: &mut Options) -> Self {
+    pub(super) fn from_options(contact: ContactKind, options: &mut Options<'_>) -> Self {
         let by = match contact {
             ContactKind::Lead => By::Email,
             ContactKind::User => {
@@ -83,11 +81,11 @@ impl Writer for Delete {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("deleted", data)
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
         match found {
             None => Settled::Done("already"),
             Some(found) if Contact::read(item, found).is_some() => Settled::NotDone,

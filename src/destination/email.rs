@@ -2,6 +2,7 @@
 
 use super::record::{Fields, Kind, at, kind, text};
 use crate::bindings::destination::Rejection;
+use crate::words::{cut, find, is_letter};
 
 /// Most bytes of an address (RFC 5321).
 const LONGEST: usize = 254;
@@ -39,37 +40,38 @@ pub(super) fn is_plausible(address: &str) -> bool {
 
 /// Where `address` (in lower case) stands in `sentence` (in lower case) on its own, not inside a longer address: byte
 /// ranges.
-pub(super) fn places<'a>(
-    sentence: &'a str,
-    address: &'a str,
-) -> impl Iterator<Item = (usize, usize)> + 'a {
-    sentence.match_indices(address).map(|(start, found)| (start, start + found.len())).filter(
-        |(start, end)| {
-            let before = sentence[..*start].chars().next_back();
-            let mut after = sentence[*end..].chars();
-            let ends = match after.next() {
-                Some('.') => !after.next().is_some_and(char::is_alphanumeric),
-                Some(next) => !(next.is_alphanumeric() || "-_@".contains(next)),
-                None => true,
-            };
-            let begins = before.is_none_or(|before| {
-                !(before.is_alphanumeric() || ".!#$%&*+/=?^_{|}~-@".contains(before))
-            });
-            begins && ends
-        },
-    )
+pub(super) fn places(sentence: &str, address: &str) -> Vec<(usize, usize)> {
+    let mut places = Vec::new();
+    let mut from = 0;
+    while let Some(found) = sentence.get(from..).and_then(|rest| find(rest, address)) {
+        let (start, end) = (from + found, from + found + address.len());
+        let before = sentence.get(..start).and_then(|before| before.chars().next_back());
+        let mut after = sentence.get(end..).unwrap_or_default().chars();
+        let ends = match after.next() {
+            Some('.') => !after.next().is_some_and(is_letter),
+            Some(next) => !(is_letter(next) || "-_@".contains(next)),
+            None => true,
+        };
+        let begins = before
+            .is_none_or(|before| !(is_letter(before) || ".!#$%&*+/=?^_{|}~-@".contains(before)));
+        if begins && ends {
+            places.push((start, end));
+        }
+        from = end;
+    }
+    places
 }
 
 fn is_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        && label.chars().all(|c| is_letter(c) || c == '-')
 }
 
 /// The beginning of a text that may be of any length.
 fn excerpt(text: &str) -> &str {
-    &text[..text.floor_char_boundary(80)]
+    cut(text, 80)
 }
 
 #[cfg(test)]
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_address_is_found_in_a_sentence_but_not_inside_a_longer_one() {
-        let found = |sentence: &str| places(sentence, "a@x.co").count();
+        let found = |sentence: &str| places(sentence, "a@x.co").len();
         for sentence in [
             "a@x.co",
             "invalid: a@x.co.",

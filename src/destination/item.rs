@@ -1,6 +1,7 @@
 //! What is known of a record once it is parsed: all that a request, its answer and a reading back need.
 
-use serde_json::value::RawValue;
+
+use super::record::Fields;
 
 /// A record that may be sent.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +15,7 @@ pub(super) struct Item {
     /// Query of its own request.
     pub(super) query: Vec<(String, String)>,
     /// Its JSON: an element of a shared request, or the body of its own.
-    pub(super) body: Option<Box<RawValue>>,
+    pub(super) body: Option<String>,
     /// The contact's e-mail, by which an answer may name it.
     pub(super) email: Option<String>,
     /// The contact's `user_id`, by which an answer may name it.
@@ -29,9 +30,14 @@ impl Item {
         self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
+    /// The fields of its JSON; none where there are none to read.
+    pub(super) fn fields(&self) -> Fields<'_> {
+        self.body.as_deref().and_then(|body| Fields::split(body).ok()).unwrap_or_default()
+    }
+
     /// The body of its own request.
     pub(super) fn text(&self) -> Option<String> {
-        self.body.as_ref().map(|body| body.get().to_owned())
+        self.body.clone()
     }
 }
 

@@ -4,25 +4,23 @@
 //! e-mail or `user_id` under any key at any depth, a name as the key of a map. A position counts only where the list
 //! itself shows whether it counts from 0 or from 1.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
-
 use super::email::places;
 use super::item::Item;
+use crate::json::Value;
+use crate::words::{fold, has};
 
 /// The records of one request, ready to be recognised.
 #[derive(Debug)]
 pub(super) struct Roll {
-    emails: BTreeMap<String, usize>,
-    user_ids: BTreeMap<String, usize>,
+    emails: Vec<(String, usize)>,
+    user_ids: Vec<(String, usize)>,
 }
 
 impl Roll {
     /// Of the records in the order in which they were sent.
     pub(super) fn of(items: &[&Item]) -> Self {
         let emails = items.iter().enumerate().filter_map(|(index, item)| {
-            item.email.as_ref().map(|email| (email.to_lowercase(), index))
+            item.email.as_ref().map(|email| (fold(email), index))
         });
         let user_ids = items
             .iter()
@@ -33,42 +31,44 @@ impl Roll {
 
     /// The record with this very e-mail or `user_id`.
     pub(super) fn named(&self, name: &str) -> Option<usize> {
-        self.emails.get(&name.to_lowercase()).or_else(|| self.user_ids.get(name)).copied()
+        find(&self.emails, &fold(name)).or_else(|| find(&self.user_ids, name))
     }
 
     /// All records that a value speaks of.
-    pub(super) fn mentioned(&self, value: &Value) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
+    pub(super) fn mentioned(&self, value: &Value<'_>) -> Vec<usize> {
+        let mut found = Vec::new();
         self.collect(value, true, &mut found);
         found
     }
 
     /// `is_name` tells whether a text stands where a name may stand: not in a reason or a value of another field.
-    fn collect(&self, value: &Value, is_name: bool, found: &mut BTreeSet<usize>) {
+    fn collect(&self, value: &Value<'_>, is_name: bool, found: &mut Vec<usize>) {
         match value {
-            Value::String(text) => {
+            Value::Text(text) => {
                 let exact = is_name.then(|| self.named(text)).flatten();
                 match exact {
-                    Some(index) => {
-                        found.insert(index);
-                    }
+                    Some(index) => add(found, index),
                     None => self.in_sentence(text, found),
                 }
             }
             Value::Number(number) if is_name => {
-                found.extend(self.user_ids.get(&number.to_string()));
+                if let Some(index) = find(&self.user_ids, number) {
+                    add(found, index);
+                }
             }
-            Value::Array(items) => {
+            Value::List(items) => {
                 for item in items {
-                    let is_name = is_name && item.is_string();
+                    let is_name = is_name && item.as_str().is_some();
                     self.collect(item, is_name, found);
                 }
             }
             Value::Object(fields) => {
                 for (key, value) in fields {
-                    found.extend(self.emails.get(&key.to_lowercase()));
-                    let key = key.to_lowercase();
-                    self.collect(value, key.ends_with("id") || key.contains("mail"), found);
+                    let key = fold(key);
+                    if let Some(index) = find(&self.emails, &key) {
+                        add(found, index);
+                    }
+                    self.collect(value, key.ends_with("id") || has(&key, "mail"), found);
                 }
             }
             Value::Bool(_) | Value::Null | Value::Number(_) => {}
@@ -76,21 +76,35 @@ impl Roll {
     }
 
     /// The e-mails in a sentence; where one lies inside another, the longer counts.
-    fn in_sentence(&self, sentence: &str, found: &mut BTreeSet<usize>) {
-        let sentence = sentence.to_lowercase();
+    fn in_sentence(&self, sentence: &str, found: &mut Vec<usize>) {
+        let sentence = fold(sentence);
         if !sentence.contains('@') {
             return;
         }
         let mut all: Vec<(usize, usize, usize)> = Vec::new();
         for (email, index) in &self.emails {
-            all.extend(places(&sentence, email).map(|(start, end)| (start, end, *index)));
+            all.extend(places(&sentence, email).into_iter().map(|(start, end)| (start, end, *index)));
         }
         let longest = all.iter().filter(|(start, end, _)| {
             !all.iter().any(|(other_start, other_end, _)| {
                 other_start <= start && end <= other_end && other_end - other_start > end - start
             })
         });
-        found.extend(longest.map(|(_, _, index)| *index));
+        for (_, _, index) in longest {
+            add(found, *index);
+        }
+    }
+}
+
+/// The record of this name. Of two with one name the later counts.
+fn find(names: &[(String, usize)], name: &str) -> Option<usize> {
+    names.iter().rev().find(|(known, _)| known == name).map(|(_, index)| *index)
+}
+
+/// Adds a record to those found, unless it is among them.
+fn add(found: &mut Vec<usize>, index: usize) {
+    if !found.contains(&index) {
+        found.push(index);
     }
 }
 
@@ -111,8 +125,9 @@ mod tests {
             item("neil@x.co", None),
         ];
         let roll = Roll::of(&items.iter().collect::<Vec<_>>());
-        let value = serde_json::from_str(value).expect("the fixture is JSON");
-        let found: Vec<_> = roll.mentioned(&value).into_iter().collect();
+        let value = Value::parse(value).expect("the fixture is JSON");
+        let mut found = roll.mentioned(&value);
+        found.sort_unstable();
         assert_eq!(found, expected, "{value}");
     }
 

@@ -3,8 +3,6 @@
 //! A message is seen by a real person at once, may send an e-mail (single source) and can be neither taken back nor
 //! read back: it is sent once, alone, and never again by itself.
 
-use serde_json::value::RawValue;
-
 use super::email::email_of;
 use super::item::Item;
 use super::options::Options;
@@ -15,6 +13,7 @@ use crate::api::Api;
 use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::failure::pointer;
+use crate::json::elements;
 
 /// Sends messages, from a teammate to a contact or the other way round.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(super) struct Send {
 
 impl Send {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         Send { extra: Extra::from_options(options) }
     }
 }
@@ -37,23 +36,23 @@ impl Writer for Send {
         check_party(&fields, "to")?;
         required(name_of(&fields, "content")?, "content")?;
         if let Some(attachments) = fields.get("attachments") {
-            let list = serde_json::from_str::<Vec<&RawValue>>(attachments.get());
-            if !list.is_ok_and(|list| list.iter().all(|item| kind(item) == Kind::Object)) {
+            let list = elements(attachments);
+            if !list.is_some_and(|list| list.iter().all(|&item| kind(item) == Kind::Object)) {
                 return Err(at("attachments", "type", "is not a list of objects"));
             }
         }
-        Ok(Item { body: Some(super::contact::into_raw(&fields)), ..Item::default() })
+        Ok(Item { body: Some(fields.to_json()), ..Item::default() })
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
         api.request("POST", "/messages", &[], items[0].text())
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("created", data)
     }
 
-    fn settle(&self, _: &Item, _: Option<&RawValue>) -> Settled {
+    fn settle(&self, _: &Item, _: Option<&str>) -> Settled {
         Settled::Unknown("The API has no call to read messages back.".to_owned())
     }
 }
@@ -73,8 +72,8 @@ fn check_party(fields: &Fields<'_>, field: &str) -> Result<(), Rejection> {
     })
 }
 
-fn check_fields(party: &RawValue) -> Result<(), Rejection> {
-    let party = Fields::parse(party.get())?;
+fn check_fields(party: &str) -> Result<(), Rejection> {
+    let party = Fields::parse(party)?;
     if let Some((name, _)) =
         party.0.iter().find(|(name, _)| !["type", "id", "email"].contains(&name.as_ref()))
     {

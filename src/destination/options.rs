@@ -1,31 +1,37 @@
 //! The options of an operation: read one by one, with every fault told at once.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::bindings::types::Problem;
 use crate::failure::pointer;
+use crate::json::Value;
 
 /// Reads options by name. What nobody asked for by the end is an unknown option.
 #[derive(Debug)]
-pub(super) struct Options {
-    values: Map<String, Value>,
+pub(super) struct Options<'a> {
+    values: Vec<(Cow<'a, str>, Value<'a>)>,
     problems: Vec<Problem>,
 }
 
-impl Options {
+impl<'a> Options<'a> {
     /// Reads the text of a JSON object.
-    pub(super) fn parse(text: &str) -> Self {
-        let (values, problem) = match serde_json::from_str(text) {
+    pub(super) fn parse(text: &'a str) -> Self {
+        let (values, problem) = match Value::parse(text) {
             Ok(Value::Object(values)) => (values, None),
             Ok(_) => {
-                (Map::new(), Some(Problem::new("", "type", "The options are not a JSON object.")))
+                (Vec::new(), Some(Problem::new("", "type", "The options are not a JSON object.")))
             }
-            Err(error) => {
-                let message = format!("The options are not JSON: {error}.");
-                (Map::new(), Some(Problem::new("", "not-json", message)))
+            Err(fault) => {
+                let message = format!("The options are not JSON: {fault}.");
+                (Vec::new(), Some(Problem::new("", "not-json", message)))
             }
         };
         Options { values, problems: problem.into_iter().collect() }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let at = self.values.iter().position(|(known, _)| known == name)?;
+        Some(self.values.remove(at).1)
     }
 
     /// Adds a fault of an option.
@@ -35,7 +41,7 @@ impl Options {
 
     /// A yes or no; no if it is absent.
     pub(super) fn flag(&mut self, name: &str) -> bool {
-        match self.values.remove(name) {
+        match self.take(name) {
             None => false,
             Some(Value::Bool(value)) => value,
             Some(_) => {
@@ -63,9 +69,9 @@ impl Options {
 
     /// A text.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        match self.values.remove(name) {
+        match self.take(name) {
             None => None,
-            Some(Value::String(text)) => Some(text),
+            Some(Value::Text(text)) => Some(text.into_owned()),
             Some(_) => {
                 self.fault(name, "type", format!("The option `{name}` is not a text."));
                 None
@@ -75,12 +81,12 @@ impl Options {
 
     /// A list of texts; empty if it is absent.
     pub(super) fn names(&mut self, name: &str) -> Vec<String> {
-        let names = match self.values.remove(name) {
+        let names = match self.take(name) {
             None => return Vec::new(),
-            Some(Value::Array(items)) => items
+            Some(Value::List(items)) => items
                 .into_iter()
                 .map(|item| match item {
-                    Value::String(text) => Some(text),
+                    Value::Text(text) => Some(text.into_owned()),
                     _ => None,
                 })
                 .collect::<Option<Vec<_>>>(),
@@ -94,8 +100,7 @@ impl Options {
 
     /// All faults, unknown options among them.
     pub(super) fn finish(mut self) -> Vec<Problem> {
-        let unknown: Vec<_> = self.values.keys().cloned().collect();
-        for name in unknown {
+        for (name, _) in std::mem::take(&mut self.values) {
             let message = format!("There is no option `{name}` for this operation: remove it.");
             self.fault(&name, "unknown-option", message);
         }

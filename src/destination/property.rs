@@ -8,14 +8,13 @@
 //! | objects and arrays are no property type | inferred |
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::value::RawValue;
 
 use super::options::Options;
 use super::record::{Fields, Kind, is_empty, kind, rejection, text};
 use crate::bindings::destination::Rejection;
 use crate::failure::pointer;
+use crate::json::{elements, members};
+use crate::same::firsts;
 
 /// Most characters of a text.
 pub(super) const TEXT_CHARACTERS: usize = 128;
@@ -31,21 +30,21 @@ const LATEST: u64 = 99_999_999_999;
 pub(super) struct Rules {
     flatten: bool,
     leave_out_nulls: bool,
-    dates: BTreeSet<String>,
+    dates: Vec<String>,
 }
 
 impl Rules {
     /// Reads `flatten`, `null_values` and `date_properties`.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         Rules {
             flatten: options.flag("flatten"),
             leave_out_nulls: options.choice("null_values", &[("send", false), ("leave-out", true)]),
-            dates: options.names("date_properties").into_iter().collect(),
+            dates: options.names("date_properties"),
         }
     }
 
     /// Whether a field with this value is to be left out.
-    pub(super) fn leaves_out(&self, value: &RawValue) -> bool {
+    pub(super) fn leaves_out(&self, value: &str) -> bool {
         self.leave_out_nulls && kind(value) == Kind::Null
     }
 
@@ -58,7 +57,7 @@ impl Rules {
         left_out: &mut dyn FnMut(&str),
     ) -> Result<Fields<'a>, Rejection> {
         let mut sent = Fields::default();
-        let mut origins = BTreeMap::new();
+        let mut origins: Vec<Property<'a>> = Vec::new();
         let mut pending: Vec<Property<'a>> = Vec::new();
         let pushed = properties.0.into_iter().rev().map(|(name, value)| Property {
             pointer: format!("{under}{}", pointer(&name)),
@@ -80,14 +79,16 @@ impl Rules {
                 }
                 _ => {
                     self.check(&property)?;
-                    if let Some(other) =
-                        origins.insert(property.name.clone(), property.pointer.clone())
-                    {
-                        return Err(collision(&property, &other));
-                    }
-                    sent.push(property.name, property.value);
+                    origins.push(property);
                 }
             }
+        }
+        let firsts = firsts(&mut origins.iter().map(|property| property.name.as_str()));
+        if let Some(at) = (0..firsts.len()).find(|&at| firsts[at] != at) {
+            return Err(collision(&origins[at], &origins[firsts[at]].pointer));
+        }
+        for property in origins {
+            sent.push(property.name, property.value);
         }
         Ok(sent)
     }
@@ -120,7 +121,7 @@ impl Rules {
 }
 
 /// What is wrong with a text, if anything.
-pub(super) fn text_fault(value: &RawValue) -> Option<(&'static str, String)> {
+pub(super) fn text_fault(value: &str) -> Option<(&'static str, String)> {
     let Some(text) = text(value) else {
         return Some(("not-unicode", "is not Unicode text".to_owned()));
     };
@@ -131,8 +132,8 @@ pub(super) fn text_fault(value: &RawValue) -> Option<(&'static str, String)> {
     })
 }
 
-fn date_fault(value: &RawValue) -> Option<(&'static str, String)> {
-    let digits = value.get().strip_prefix('-').unwrap_or(value.get());
+fn date_fault(value: &str) -> Option<(&'static str, String)> {
+    let digits = value.strip_prefix('-').unwrap_or(value);
     let fault = match digits.parse::<u64>() {
         Ok(seconds) if seconds <= LATEST => return None,
         Ok(_) => "is too large for UNIX seconds: it looks like milliseconds",
@@ -145,7 +146,7 @@ fn date_fault(value: &RawValue) -> Option<(&'static str, String)> {
 struct Property<'a> {
     name: String,
     pointer: String,
-    value: Cow<'a, RawValue>,
+    value: Cow<'a, str>,
     depth: usize,
 }
 
@@ -157,26 +158,22 @@ impl<'a> Property<'a> {
                 format!("The value at `{}` is nested more than {DEPTH} deep.", self.pointer);
             return Err(rejection(Some(self.pointer), "too-deep", message));
         }
-        let parts: Vec<(String, Cow<'a, RawValue>)> = match &self.value {
-            Cow::Borrowed(value) if kind(value) == Kind::Array => {
-                let items: Vec<&'a RawValue> =
-                    serde_json::from_str(value.get()).map_err(|_| nested(&self))?;
-                let numbered = items.into_iter().enumerate();
-                numbered.map(|(index, item)| (index.to_string(), Cow::Borrowed(item))).collect()
-            }
-            Cow::Borrowed(value) => {
-                let fields: Fields<'a> =
-                    serde_json::from_str(value.get()).map_err(|_| nested(&self))?;
-                fields.0.into_iter().map(|(name, value)| (name.into_owned(), value)).collect()
-            }
-            Cow::Owned(_) => return Err(nested(&self)),
+        let Cow::Borrowed(value) = self.value else {
+            return Err(nested(&self));
+        };
+        let parts: Vec<(String, &str)> = if kind(value) == Kind::Array {
+            let items = elements(value).unwrap_or_default().into_iter().enumerate();
+            items.map(|(index, item)| (index.to_string(), item)).collect()
+        } else {
+            let fields = members(value).map_err(|_| nested(&self))?.into_iter();
+            fields.map(|(name, value)| (name.into_owned(), value)).collect()
         };
         Ok(parts
             .into_iter()
             .map(|(name, value)| Property {
                 pointer: format!("{}{}", self.pointer, pointer(&name)),
                 name: format!("{}_{name}", self.name),
-                value,
+                value: Cow::Borrowed(value),
                 depth: self.depth + 1,
             })
             .collect())
@@ -201,7 +198,6 @@ fn collision(property: &Property<'_>, other: &str) -> Rejection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::to_json;
     use super::*;
 
     /// Applies the rules of some options to properties; a refusal is told by its pointer and code.
@@ -211,7 +207,7 @@ mod tests {
         assert!(options.finish().is_empty());
         let fields = Fields::parse(properties).expect("the fixture is an object");
         let found = match rules.apply("/attributes", fields, &mut |_| {}) {
-            Ok(fields) => Ok(to_json(&fields)),
+            Ok(fields) => Ok(fields.to_json()),
             Err(rejection) => Err((rejection.field.expect("a field"), rejection.code)),
         };
         let expected = expected
@@ -294,7 +290,7 @@ mod tests {
         let sent = rules
             .apply("/attributes", fields, &mut |pointer: &str| told.push(pointer.to_owned()))
             .expect("it may be sent");
-        assert_eq!(to_json(&sent), r#"{"d":1}"#);
+        assert_eq!(sent.to_json(), r#"{"d":1}"#);
         assert_eq!(told, ["/attributes/a", "/attributes/b/c"]);
     }
 

@@ -15,22 +15,21 @@
 //! | no `inserted`, an entry that names none | the named are refused; halve the others |
 //! | no `inserted` and no list, or `inserted` > sent | contradicted |
 
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::item::Item;
 use super::mention::Roll;
 use super::verdict::cut;
 use super::writer::Told;
+use crate::json::Value;
 
 /// Names of the list of the refused.
 const LISTS: [&str; 2] = ["errors", "not_added"];
 
 /// Says what an answer means for each of the records that were sent.
-pub(super) fn reconcile(items: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
-    let Some(answer) = data.and_then(|data| serde_json::from_str(data.get()).ok()) else {
+pub(super) fn reconcile(items: &[&Item], data: Option<&str>) -> Vec<Told> {
+    let answer = data.and_then(|data| Value::parse(data).ok());
+    let Some(answer @ Value::Object(_)) = answer else {
         return contradicted(items, "Customerly answered without saying how many it took.");
     };
     let refusals = Refusals::of(&Roll::of(items), items.len(), &answer);
@@ -64,7 +63,7 @@ pub(super) fn reconcile(items: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
     };
     (0..sent)
         .map(|index| {
-            let reason = refusals.named.get(&index);
+            let reason = refusals.reason_for(index);
             match if reason.is_some() { of_named } else { of_others } {
                 Part::Accepted => Told::Accepted("unspecified", None),
                 Part::Contradicted => Told::Contradicted(format!(
@@ -99,7 +98,7 @@ struct Refusals {
     /// Whether the answer has a list at all.
     has_lists: bool,
     /// The records that are named, each with the reason.
-    named: BTreeMap<usize, String>,
+    named: Vec<(usize, String)>,
     /// How many entries name no record.
     nameless: usize,
     /// What those say.
@@ -107,7 +106,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    fn of(roll: &Roll, sent: usize, answer: &Map<String, Value>) -> Self {
+    fn of(roll: &Roll, sent: usize, answer: &Value<'_>) -> Self {
         let mut refusals = Refusals::default();
         let mut positions: Vec<(usize, String)> = Vec::new();
         for list in LISTS.iter().filter_map(|name| answer.get(*name)) {
@@ -118,9 +117,9 @@ impl Refusals {
         refusals
     }
 
-    fn list(&mut self, roll: &Roll, list: &Value, positions: &mut Vec<(usize, String)>) {
+    fn list(&mut self, roll: &Roll, list: &Value<'_>, positions: &mut Vec<(usize, String)>) {
         match list {
-            Value::Array(entries) => {
+            Value::List(entries) => {
                 for entry in entries {
                     self.entry(roll, entry, positions);
                 }
@@ -137,20 +136,20 @@ impl Refusals {
                 }
             }
             Value::Bool(false) | Value::Null => {}
-            Value::String(text) if text.is_empty() => {}
-            Value::Number(number) if number.as_u64() == Some(0) => {}
+            Value::Text(text) if text.is_empty() => {}
+            Value::Number(_) if list.as_u64() == Some(0) => {}
             // A number is how many were refused, not which.
             Value::Number(_) | Value::Bool(true) => self.nameless(reason(list)),
-            Value::Object(_) | Value::String(_) => self.entry(roll, list, positions),
+            Value::Object(_) | Value::Text(_) => self.entry(roll, list, positions),
         }
     }
 
-    fn entry(&mut self, roll: &Roll, entry: &Value, positions: &mut Vec<(usize, String)>) {
+    fn entry(&mut self, roll: &Roll, entry: &Value<'_>, positions: &mut Vec<(usize, String)>) {
         let mentioned = roll.mentioned(entry);
         let mut mentioned = mentioned.iter();
         match (mentioned.next(), mentioned.next(), entry) {
             (Some(index), None, _) => self.name(*index, reason(entry)),
-            (Some(_), Some(_), Value::Array(entries)) => {
+            (Some(_), Some(_), Value::List(entries)) => {
                 for entry in entries {
                     self.entry(roll, entry, positions);
                 }
@@ -182,7 +181,14 @@ impl Refusals {
     }
 
     fn name(&mut self, index: usize, reason: String) {
-        self.named.entry(index).or_insert(reason);
+        if self.reason_for(index).is_none() {
+            self.named.push((index, reason));
+        }
+    }
+
+    /// The reason for a record that is named.
+    fn reason_for(&self, index: usize) -> Option<&String> {
+        self.named.iter().find(|(named, _)| *named == index).map(|(_, reason)| reason)
     }
 
     fn nameless(&mut self, reason: String) {
@@ -200,40 +206,40 @@ impl Refusals {
 }
 
 /// Whether each key of an object is a record's name or a position.
-fn is_map(roll: &Roll, fields: &Map<String, Value>) -> bool {
-    fields.keys().all(|key| roll.named(key).is_some() || key.parse::<usize>().is_ok())
+fn is_map(roll: &Roll, fields: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+    fields.iter().all(|(key, _)| roll.named(key).is_some() || key.parse::<usize>().is_ok())
 }
 
 /// A position that stands alone or under a key that says so.
-fn position(entry: &Value) -> Option<usize> {
+fn position(entry: &Value<'_>) -> Option<usize> {
     let value = match entry {
-        Value::Object(fields) => {
-            ["index", "position", "row", "line"].iter().find_map(|key| fields.get(*key))?
+        Value::Object(_) => {
+            ["index", "position", "row", "line"].iter().find_map(|key| entry.get(key))?
         }
         value => value,
     };
     value.as_u64().and_then(|position| usize::try_from(position).ok())
 }
 
-fn count(value: &Value) -> Option<usize> {
+fn count(value: &Value<'_>) -> Option<usize> {
     let number = match value {
-        Value::Number(number) => number.as_u64()?,
-        Value::String(text) => text.parse().ok()?,
+        Value::Number(_) => value.as_u64()?,
+        Value::Text(text) => text.parse().ok()?,
         _ => return None,
     };
     usize::try_from(number).ok()
 }
 
 /// The service's words about a refused record: what stands under a key that means a reason, else all of it.
-fn reason(entry: &Value) -> String {
+fn reason(entry: &Value<'_>) -> String {
     let words = match entry {
-        Value::Object(fields) => {
+        Value::Object(_) => {
             ["error", "errors", "reason", "message", "description", "detail", "msg"]
                 .iter()
-                .find_map(|key| fields.get(*key))
+                .find_map(|key| entry.get(key))
                 .map(reason)
         }
-        Value::String(text) => Some(text.clone()),
+        Value::Text(text) => Some(text.clone().into_owned()),
         _ => None,
     };
     cut(&words.unwrap_or_else(|| entry.to_string())).to_owned()
@@ -254,7 +260,7 @@ mod tests {
                 ..Item::default()
             })
             .collect();
-        let data = serde_json::from_str(data).expect("the fixture is JSON");
+        let data = Some(data).filter(|data| *data != "null");
         reconcile(&items.iter().collect::<Vec<_>>(), data)
     }
 

@@ -4,87 +4,67 @@
 //! dropped in silence: a field that occurs twice is refused.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::bindings::destination::Rejection;
 use crate::failure::pointer;
+use crate::same::firsts;
+use crate::json::{Fault, Writer, members, string};
 
 /// The fields of a JSON object, in their order, each with the text of its value.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
     /// Splits the text of a record.
     pub(super) fn parse(text: &'a str) -> Result<Self, Rejection> {
-        let fields: Fields<'a> = serde_json::from_str(text).map_err(|error| {
-            let message = format!("The record is not the text of a JSON object: {error}.");
+        let fields = Fields::split(text).map_err(|fault| {
+            let message = format!("The record is not the text of a JSON object: {fault}.");
             rejection(None, "not-an-object", message)
         })?;
-        let mut names: Vec<&str> = fields.0.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(at(pair[0], "duplicate-field", "stands twice in the record")),
+        let firsts = firsts(&mut fields.0.iter().map(|(name, _)| name.as_ref()));
+        let repeated = (0..firsts.len()).find(|&at| firsts[at] != at);
+        match repeated.and_then(|at| fields.0.get(at)) {
+            Some((name, _)) => Err(at(name, "duplicate-field", "stands twice in the record")),
             None => Ok(fields),
         }
     }
 
+    /// Splits the text of an object, whatever its names.
+    pub(super) fn split(text: &'a str) -> Result<Self, Fault> {
+        let members = members(text)?;
+        let borrowed = |(name, value)| (name, Cow::Borrowed(value));
+        Ok(Fields(members.into_iter().map(borrowed).collect()))
+    }
+
     /// Splits a value that has to be an object; an empty array counts as an empty one, which is how Customerly writes
     /// an empty map (inferred).
-    pub(super) fn of_object(value: &'a RawValue) -> Option<Self> {
+    pub(super) fn of_object(value: &'a str) -> Option<Self> {
         match kind(value) {
             Kind::Array if is_empty(value) => Some(Fields::default()),
-            Kind::Object => serde_json::from_str(value.get()).ok(),
+            Kind::Object => Fields::split(value).ok(),
             _ => None,
         }
     }
 
+    /// The text of the object.
+    pub(super) fn to_json(&self) -> String {
+        let mut text = String::new();
+        let mut object = Writer::new(&mut text);
+        for (name, value) in &self.0 {
+            object.name(name).push_str(value);
+        }
+        object.end();
+        text
+    }
+
     /// The value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
     }
 
     /// Adds a field at the end.
-    pub(super) fn push(&mut self, name: impl Into<Cow<'a, str>>, value: Cow<'a, RawValue>) {
+    pub(super) fn push(&mut self, name: impl Into<Cow<'a, str>>, value: Cow<'a, str>) {
         self.0.push((name.into(), value));
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Fields::default();
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    fields.push(name, Cow::Borrowed(value));
-                }
-                Ok(fields)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name.as_ref(), value.as_ref())?;
-        }
-        map.end()
     }
 }
 
@@ -106,8 +86,8 @@ pub(super) enum Kind {
 }
 
 /// What a value is, by its first character.
-pub(super) fn kind(value: &RawValue) -> Kind {
-    match value.get().as_bytes().first() {
+pub(super) fn kind(value: &str) -> Kind {
+    match value.as_bytes().first() {
         Some(b'[') => Kind::Array,
         Some(b'{') => Kind::Object,
         Some(b'"') => Kind::Text,
@@ -118,19 +98,26 @@ pub(super) fn kind(value: &RawValue) -> Kind {
 }
 
 /// Whether an array or object has nothing in it.
-pub(super) fn is_empty(value: &RawValue) -> bool {
-    let text = value.get();
-    text.get(1..text.len() - 1).is_some_and(|inside| inside.trim().is_empty())
+pub(super) fn is_empty(value: &str) -> bool {
+    value.get(1..value.len() - 1).is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// The text of a string; none for another value, or for a string that is not Unicode.
-pub(super) fn text(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+pub(super) fn text(value: &str) -> Option<String> {
+    string(value).map(Cow::into_owned)
 }
 
-/// Any of this module's values as text.
-pub(super) fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("names are texts and values are JSON already")
+/// The text of a list of values.
+pub(super) fn list<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::from("[");
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(value);
+    }
+    text.push(']');
+    text
 }
 
 /// The text of a field that names something: not empty.
@@ -150,14 +137,14 @@ pub(super) fn name_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>
 /// An id in a field: a text that is not empty, or a whole number as text; none if it is absent or null.
 pub(super) fn id_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Rejection> {
     match fields.get(field) {
-        Some(value) if is_whole(value) => Ok(Some(value.get().to_owned())),
+        Some(value) if is_whole(value) => Ok(Some(value.to_owned())),
         _ => name_of(fields, field),
     }
 }
 
 /// Whether a value is a whole number, written as one.
-pub(super) fn is_whole(value: &RawValue) -> bool {
-    let digits = value.get().strip_prefix('-').unwrap_or(value.get());
+pub(super) fn is_whole(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -182,7 +169,7 @@ mod tests {
     fn check(text: &str, expected: Result<&str, &str>) {
         let fields = Fields::parse(text);
         let found = match &fields {
-            Ok(fields) => Ok(to_json(fields)),
+            Ok(fields) => Ok(fields.to_json()),
             Err(rejection) => Err(rejection.code.clone()),
         };
         assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{text}");

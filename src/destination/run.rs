@@ -14,10 +14,6 @@
 //! only used by operations that are safe to repeat; what cannot be told stays `unknown`. Unless all were done, the run
 //! then stops: the service is not well.
 
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
-
 use super::item::{Item, Lookup};
 use super::record::rejection;
 use super::verdict::{Sent, Verdict, verdict};
@@ -25,6 +21,7 @@ use super::writer::{LeftOut, Settled, Told, Writer};
 use crate::api::{Api, interpret};
 use crate::bindings::destination::{Batch, Outcome, Receipt, Rejection, WriteReport};
 use crate::bindings::types::{Action, Failure, Notice};
+use crate::same::firsts;
 use crate::transport::Transport;
 
 /// Writes a batch.
@@ -91,21 +88,7 @@ impl<'a> Run<'a> {
             items.push(item);
             outcomes.push(outcome);
         }
-        let mut last = BTreeMap::new();
-        for index in (0..items.len()).rev() {
-            let Some(key) = items[index].as_ref().and_then(|item| item.key.clone()) else {
-                continue;
-            };
-            if let Some(later) = last.get(&key) {
-                outcomes[index] = Some(Outcome::Superseded(*later));
-                items[index] = None;
-            } else {
-                last.insert(
-                    key,
-                    u32::try_from(index).expect("a list of the contract has u32 ends"),
-                );
-            }
-        }
+        supersede(&mut items, &mut outcomes);
         Run {
             transport,
             api,
@@ -184,17 +167,17 @@ impl<'a> Run<'a> {
 
     /// The records to send, in the groups of their requests, in the order of each group's first record.
     fn groups(&self) -> Vec<Vec<usize>> {
-        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (index, item) in self.items.iter().enumerate() {
-            let Some(item) = item else {
-                continue;
-            };
-            let number = *numbers.entry(&item.group).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[number].push(index);
+        let sent: Vec<(usize, &Item)> = self
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| Some((index, item.as_ref()?)))
+            .collect();
+        let firsts = firsts(&mut sent.iter().map(|(_, item)| item.group.as_str()));
+        // By the place of its first record.
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); sent.len()];
+        for ((index, _), first) in sent.iter().zip(firsts) {
+            groups[first].push(*index);
         }
         let most = self.writer.per_request().max(1);
         groups.iter().flat_map(|group| group.chunks(most).map(<[usize]>::to_vec)).collect()
@@ -330,7 +313,7 @@ impl<'a> Run<'a> {
         self.requests_left -= 1;
         let response = self.transport.send(&request)?;
         self.wait_ms = response.retry_after_ms.or(self.wait_ms);
-        let found: Option<&RawValue> = match interpret(&response) {
+        let found: Option<&str> = match interpret(&response) {
             Ok(answer) => Some(answer.data.ok_or_else(|| {
                 let message = "Customerly answered without data.";
                 Failure::new(Action::RetryLater, "unexpected-answer", message)
@@ -340,6 +323,23 @@ impl<'a> Run<'a> {
         };
         let item = self.items[index].as_ref().expect("only records that may be sent are looked up");
         Ok(self.writer.settle(item, found))
+    }
+}
+
+/// Of records with one key only the last is sent.
+fn supersede(items: &mut [Option<Item>], outcomes: &mut [Option<Outcome>]) {
+    let keyed = || items.iter().enumerate().rev().filter_map(|(index, item)| {
+        Some((index, item.as_ref()?.key.as_deref()?))
+    });
+    let places: Vec<usize> = keyed().map(|(index, _)| index).collect();
+    let firsts = firsts(&mut keyed().map(|(_, key)| key));
+    for (index, first) in places.iter().zip(firsts) {
+        let last = places[first];
+        if last != *index {
+            let last = u32::try_from(last).expect("a list of the contract has u32 ends");
+            outcomes[*index] = Some(Outcome::Superseded(last));
+            items[*index] = None;
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::options::Options;
 use super::record::{Fields, at, rejection};
 use super::writer::LeftOut;
@@ -18,7 +16,7 @@ pub(super) struct Extra {
 
 impl Extra {
     /// Reads `extra_fields`.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         let words = [("refuse", false), ("leave-out", true)];
         Extra { leave_out: options.choice("extra_fields", &words) }
     }
@@ -70,12 +68,12 @@ pub(super) fn required(value: Option<String>, field: &str) -> Result<String, Rej
 }
 
 /// A body of these fields, in this order; those without a value are left away.
-pub(super) fn body(fields: &[(&'static str, Option<&RawValue>)]) -> Box<RawValue> {
+pub(super) fn body(fields: &[(&'static str, Option<&str>)]) -> String {
     let mut body = Fields::default();
     for (name, value) in fields {
         if let Some(value) = value {
             body.push(*name, Cow::Borrowed(*value));
         }
     }
-    super::contact::into_raw(&body)
+    body.to_json()
 }

@@ -3,20 +3,18 @@
 //! A tag's name is its identity. The fields of the body are known from a single source, which names users by `user_id`
 //! and leads by `email`; that users may be named by e-mail is a guess.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use super::contact::ContactKind;
 use super::email::email_of;
 use super::item::{Item, Lookup};
 use super::options::Options;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, at, name_of, to_json};
+use super::record::{Fields, at, list, name_of, text};
 use super::shape::{Extra, body, one_of, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
 use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
+use crate::json::{self, elements, quote};
 
 /// Contacts in one request. No limit is documented; the number is that of contacts written at a time.
 pub(super) const PER_REQUEST: usize = super::contact::PER_REQUEST;
@@ -30,19 +28,9 @@ pub(super) struct Tagging {
 
 impl Tagging {
     /// Reads the options; `untag` takes the tag off.
-    pub(super) fn from_options(untag: bool, options: &mut Options) -> Self {
+    pub(super) fn from_options(untag: bool, options: &mut Options<'_>) -> Self {
         Tagging { untag, extra: Extra::from_options(options) }
     }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    tag: &'a str,
-    untag: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    users: Vec<&'a RawValue>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    leads: Vec<&'a RawValue>,
 }
 
 impl Writer for Tagging {
@@ -71,30 +59,33 @@ impl Writer for Tagging {
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
-        let of = |contact: ContactKind| {
+        let mut body = String::new();
+        let mut object = json::Writer::new(&mut body);
+        quote(&items[0].group, object.name("tag"));
+        object.name("untag").push_str(if self.untag { "true" } else { "false" });
+        for contact in [ContactKind::User, ContactKind::Lead] {
             let is_one = |item: &&&Item| {
                 item.lookup.as_ref().is_some_and(|lookup| lookup.path == contact.path())
             };
-            items.iter().filter(is_one).filter_map(|item| item.body.as_deref()).collect()
-        };
-        let body = Body {
-            tag: &items[0].group,
-            untag: self.untag,
-            users: of(ContactKind::User),
-            leads: of(ContactKind::Lead),
-        };
-        api.post("/tags", to_json(&body))
+            let bodies = items.iter().filter(is_one).filter_map(|item| item.body.as_deref());
+            let bodies = list(bodies);
+            if bodies != "[]" {
+                object.name(contact.wrapper()).push_str(&bodies);
+            }
+        }
+        object.end();
+        api.post("/tags", body)
     }
 
     fn per_request(&self) -> usize {
         PER_REQUEST
     }
 
-    fn judge(&self, items: &[&Item], _: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, items: &[&Item], _: Option<&str>) -> Vec<Told> {
         items.iter().map(|_| Told::Accepted("unspecified", None)).collect()
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
         let Some(found) = found else {
             return if self.untag { Settled::Done("already") } else { Settled::NotDone };
         };
@@ -117,7 +108,7 @@ pub(super) struct Drop {
 
 impl Drop {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         Drop { extra: Extra::from_options(options) }
     }
 }
@@ -142,13 +133,13 @@ impl Writer for Drop {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("deleted", data)
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
-        let tags: Option<Vec<String>> =
-            found.and_then(|found| serde_json::from_str(found.get()).ok());
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
+        let tags = found.and_then(elements);
+        let tags = tags.and_then(|tags| tags.into_iter().map(text).collect::<Option<Vec<_>>>());
         match (tags, &item.key) {
             (Some(tags), Some(tag)) if tags.contains(tag) => Settled::NotDone,
             (Some(_), Some(_)) => Settled::Done("already"),

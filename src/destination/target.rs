@@ -11,6 +11,7 @@ use super::tags::{self, Drop, Tagging};
 use super::user::{AddToCompany, SetAttributes, Unsubscribe};
 use super::writer::Writer;
 use crate::bindings::destination::{Effect, Operation, Target};
+use crate::json::include_json;
 
 /// An operation of a target.
 pub(super) struct Entry {
@@ -27,7 +28,7 @@ pub(super) struct Entry {
     confirm: bool,
     options: &'static str,
     /// Makes the code that writes of the options.
-    pub(super) writer: fn(&mut Options) -> Box<dyn Writer>,
+    pub(super) writer: fn(&mut Options<'_>) -> Box<dyn Writer>,
 }
 
 /// The operation of this name.
@@ -91,13 +92,13 @@ const GROUPS: &[Group] = &[
                 title: "Create or update",
                 description: "Creates the user of an e-mail, or updates the fields that are given (confirmed). Fields that are left out keep their value (inferred). 50 go in one request, as a production client sends them (single source).",
                 effect: Effect::Upsert,
-                schema: include_str!("schemas/user.json"),
+                schema: include_json!("schemas/user.json"),
                 keys: &[&["email"]],
                 batch: contact::PER_REQUEST,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/contact-options.json"),
+                options: include_json!("schemas/contact-options.json"),
                 writer: |options| Box::new(Upsert::from_options(ContactKind::User, options)),
             },
             Entry {
@@ -105,13 +106,13 @@ const GROUPS: &[Group] = &[
                 title: "Delete",
                 description: "Removes a user (confirmed), with conversations, survey and campaign records (single source). It cannot be undone.",
                 effect: Effect::Delete,
-                schema: include_str!("schemas/user-delete.json"),
+                schema: include_json!("schemas/user-delete.json"),
                 keys: &[&["email"], &["user_id"]],
                 batch: ONE_BY_ONE,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/user-delete-options.json"),
+                options: include_json!("schemas/user-delete-options.json"),
                 writer: |options| Box::new(Delete::from_options(ContactKind::User, options)),
             },
             Entry {
@@ -119,13 +120,13 @@ const GROUPS: &[Group] = &[
                 title: "Unsubscribe",
                 description: "Marks a user as unsubscribed (single source). Which id the API wants is uncertain: the option `id_field` chooses.",
                 effect: Effect::Update,
-                schema: include_str!("schemas/user-unsubscribe.json"),
+                schema: include_json!("schemas/user-unsubscribe.json"),
                 keys: &[&["crmhero_user_id"], &["user_id"]],
                 batch: ONE_BY_ONE,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/user-unsubscribe-options.json"),
+                options: include_json!("schemas/user-unsubscribe-options.json"),
                 writer: |options| Box::new(Unsubscribe::from_options(options)),
             },
             Entry {
@@ -133,13 +134,13 @@ const GROUPS: &[Group] = &[
                 title: "Set custom properties",
                 description: "Sets custom properties of the user with a `user_id` (single source).",
                 effect: Effect::Update,
-                schema: include_str!("schemas/user-attributes.json"),
+                schema: include_json!("schemas/user-attributes.json"),
                 keys: &[&["user_id"]],
                 batch: ONE_BY_ONE,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/property-options.json"),
+                options: include_json!("schemas/property-options.json"),
                 writer: |options| Box::new(SetAttributes::from_options(options)),
             },
             Entry {
@@ -147,7 +148,7 @@ const GROUPS: &[Group] = &[
                 title: "Add to a company",
                 description: "Links a user to a company, and creates the company if it is new (single source). That linking twice is the same as once is inferred.",
                 effect: Effect::Update,
-                schema: include_str!("schemas/user-company.json"),
+                schema: include_json!("schemas/user-company.json"),
                 keys: &[
                     &["company_id", "user_id"],
                     &["company_id", "email"],
@@ -157,7 +158,7 @@ const GROUPS: &[Group] = &[
                 repeat_safe: true,
                 settles: false,
                 confirm: false,
-                options: include_str!("schemas/property-options.json"),
+                options: include_json!("schemas/property-options.json"),
                 writer: |options| Box::new(AddToCompany::from_options(options)),
             },
         ],
@@ -172,13 +173,13 @@ const GROUPS: &[Group] = &[
                 title: "Create or update",
                 description: "Creates the lead of an e-mail, or updates the fields that are given (confirmed). Fields that are left out keep their value (inferred). 50 go in one request, as a production client sends users (single source).",
                 effect: Effect::Upsert,
-                schema: include_str!("schemas/lead.json"),
+                schema: include_json!("schemas/lead.json"),
                 keys: &[&["email"]],
                 batch: contact::PER_REQUEST,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/contact-options.json"),
+                options: include_json!("schemas/contact-options.json"),
                 writer: |options| Box::new(Upsert::from_options(ContactKind::Lead, options)),
             },
             Entry {
@@ -186,13 +187,13 @@ const GROUPS: &[Group] = &[
                 title: "Delete",
                 description: "Removes a lead (confirmed), with conversations, survey and campaign records (single source). It cannot be undone.",
                 effect: Effect::Delete,
-                schema: include_str!("schemas/lead-delete.json"),
+                schema: include_json!("schemas/lead-delete.json"),
                 keys: &[&["email"]],
                 batch: ONE_BY_ONE,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/extra-options.json"),
+                options: include_json!("schemas/extra-options.json"),
                 writer: |options| Box::new(Delete::from_options(ContactKind::Lead, options)),
             },
         ],
@@ -206,13 +207,13 @@ const GROUPS: &[Group] = &[
             title: "Set custom properties",
             description: "Sets custom properties of a company, and renames it (single source).",
             effect: Effect::Update,
-            schema: include_str!("schemas/company.json"),
+            schema: include_json!("schemas/company.json"),
             keys: &[&["company_id"]],
             batch: ONE_BY_ONE,
             repeat_safe: true,
             settles: false,
             confirm: false,
-            options: include_str!("schemas/property-options.json"),
+            options: include_json!("schemas/property-options.json"),
             writer: |options| Box::new(company::SetAttributes::from_options(options)),
         }],
     },
@@ -226,13 +227,13 @@ const GROUPS: &[Group] = &[
                 title: "Put on contacts",
                 description: "Puts a tag on a contact (the call is confirmed, its fields are from a single source). Contacts of one tag share requests. The answer names no contact: one that does not exist may pass unseen.",
                 effect: Effect::Upsert,
-                schema: include_str!("schemas/tagging.json"),
+                schema: include_json!("schemas/tagging.json"),
                 keys: &[&["tag", "user_id"], &["tag", "email"]],
                 batch: tags::PER_REQUEST,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/extra-options.json"),
+                options: include_json!("schemas/extra-options.json"),
                 writer: |options| Box::new(Tagging::from_options(false, options)),
             },
             Entry {
@@ -240,13 +241,13 @@ const GROUPS: &[Group] = &[
                 title: "Take off contacts",
                 description: "Takes a tag off a contact (the call is confirmed, its fields are from a single source). Contacts of one tag share requests. The answer names no contact: one that does not exist may pass unseen.",
                 effect: Effect::Delete,
-                schema: include_str!("schemas/tagging.json"),
+                schema: include_json!("schemas/tagging.json"),
                 keys: &[&["tag", "user_id"], &["tag", "email"]],
                 batch: tags::PER_REQUEST,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/extra-options.json"),
+                options: include_json!("schemas/extra-options.json"),
                 writer: |options| Box::new(Tagging::from_options(true, options)),
             },
             Entry {
@@ -254,13 +255,13 @@ const GROUPS: &[Group] = &[
                 title: "Drop from the project",
                 description: "Drops a tag from the project, and so from every contact (the call is confirmed, its body is from a single source). It cannot be undone.",
                 effect: Effect::Delete,
-                schema: include_str!("schemas/tag.json"),
+                schema: include_json!("schemas/tag.json"),
                 keys: &[&["tag"]],
                 batch: ONE_BY_ONE,
                 repeat_safe: true,
                 settles: true,
                 confirm: false,
-                options: include_str!("schemas/extra-options.json"),
+                options: include_json!("schemas/extra-options.json"),
                 writer: |options| Box::new(Drop::from_options(options)),
             },
         ],
@@ -274,13 +275,13 @@ const GROUPS: &[Group] = &[
             title: "Send",
             description: "Sends a message (confirmed). A real person sees it at once, and may get an e-mail (single source); it cannot be taken back, and sending it again sends it twice.",
             effect: Effect::Act,
-            schema: include_str!("schemas/message.json"),
+            schema: include_json!("schemas/message.json"),
             keys: &[],
             batch: ALONE,
             repeat_safe: false,
             settles: false,
             confirm: true,
-            options: include_str!("schemas/extra-options.json"),
+            options: include_json!("schemas/extra-options.json"),
             writer: |options| Box::new(Send::from_options(options)),
         }],
     },
@@ -293,13 +294,13 @@ const GROUPS: &[Group] = &[
             title: "Send a request",
             description: "Sends one request for each record. It can do anything that the API can, sending messages and deleting included, so it asks for consent; nothing is known of repeating it.",
             effect: Effect::Act,
-            schema: include_str!("schemas/any.json"),
+            schema: include_json!("schemas/any.json"),
             keys: &[],
             batch: ALONE,
             repeat_safe: false,
             settles: false,
             confirm: true,
-            options: include_str!("schemas/custom-options.json"),
+            options: include_json!("schemas/custom-options.json"),
             writer: |options| Box::new(Custom::from_options(options)),
         }],
     },
@@ -338,13 +339,14 @@ mod tests {
     fn the_forms_and_the_code_agree_on_the_options() {
         each(|entry, _, form| {
             let values = defaults(&form);
-            let mut options = Options::parse(&Value::Object(values).to_string());
+            let text = Value::Object(values).to_string();
+            let mut options = Options::parse(&text);
             (entry.writer)(&mut options);
             assert_eq!(options.finish(), [], "{}", entry.title);
             for (name, field) in form["properties"].as_object().expect("properties") {
                 for choice in field["oneOf"].as_array().into_iter().flatten() {
-                    let mut options =
-                        Options::parse(&json!({name: choice["const"], "path": "/x"}).to_string());
+                    let text = json!({name: choice["const"], "path": "/x"}).to_string();
+                    let mut options = Options::parse(&text);
                     (entry.writer)(&mut options);
                     let problems = options.finish();
                     assert!(

@@ -1,8 +1,6 @@
 //! The calls for one user: unsubscribing, and setting custom properties (single source each).
 
-use serde_json::value::RawValue;
-
-use super::contact::{into_raw, properties_of};
+use super::contact::properties_of;
 use super::email::email_of;
 use super::item::{Item, Lookup};
 use super::options::Options;
@@ -28,7 +26,7 @@ pub(super) struct Unsubscribe {
 
 impl Unsubscribe {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         let words = ["crmhero_user_id", "user_id"].map(|name| (name, name));
         Unsubscribe {
             id_field: options.choice("id_field", &words),
@@ -71,11 +69,11 @@ impl Writer for Unsubscribe {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("updated", data)
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
         let Some(found) = found else {
             return Settled::NotDone;
         };
@@ -101,7 +99,7 @@ pub(super) struct SetAttributes {
 
 impl SetAttributes {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         SetAttributes { rules: Rules::from_options(options), extra: Extra::from_options(options) }
     }
 }
@@ -123,7 +121,7 @@ impl Writer for SetAttributes {
         }
         Ok(Item {
             path: format!("/users/add-attributes/{}", as_segment(&user_id, "user_id")?),
-            body: Some(body(&[("attributes", Some(&into_raw(&properties)))])),
+            body: Some(body(&[("attributes", Some(&properties.to_json()))])),
             lookup: Some(Lookup::contact("/users", "user_id", &user_id)),
             key: Some(user_id),
             ..Item::default()
@@ -138,20 +136,18 @@ impl Writer for SetAttributes {
         true
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("updated", data)
     }
 
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled {
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled {
         let Some(found) = found else {
             return Settled::NotDone;
         };
         let Some(contact) = Contact::read(item, found) else {
             return not_it();
         };
-        let sent: Option<Fields<'_>> =
-            item.body.as_deref().and_then(|body| serde_json::from_str(body.get()).ok());
-        let sent = sent.unwrap_or_default();
+        let sent = item.fields();
         let properties = sent.get("attributes").and_then(Fields::of_object).unwrap_or_default();
         if contact.has_properties(&properties) {
             Settled::Done("updated")
@@ -170,7 +166,7 @@ pub(super) struct AddToCompany {
 
 impl AddToCompany {
     /// Reads the options.
-    pub(super) fn from_options(options: &mut Options) -> Self {
+    pub(super) fn from_options(options: &mut Options<'_>) -> Self {
         AddToCompany { rules: Rules::from_options(options), extra: Extra::from_options(options) }
     }
 }
@@ -188,7 +184,7 @@ impl Writer for AddToCompany {
         let fields = self.extra.only(Fields::parse(text)?, &KNOWN, left_out)?;
         let company_id = required(name_of(&fields, "company_id")?, "company_id")?;
         super::company::check_name(&fields)?;
-        if fields.get("internal_user_id").is_some_and(|id| id.get() != "null" && !is_whole(id)) {
+        if fields.get("internal_user_id").is_some_and(|id| id != "null" && !is_whole(id)) {
             return Err(at("internal_user_id", "type", "is not a whole number"));
         }
         let (by, value) = one_of_users(&fields)?;
@@ -207,7 +203,7 @@ impl Writer for AddToCompany {
         Ok(Item {
             path: "/users/add-to-company".into(),
             key: Some(format!("{by} {value}\n{company_id}")),
-            body: Some(into_raw(&sent)),
+            body: Some(sent.to_json()),
             ..Item::default()
         })
     }
@@ -216,11 +212,11 @@ impl Writer for AddToCompany {
         api.request("POST", &items[0].path, &[], items[0].text())
     }
 
-    fn judge(&self, _: &[&Item], data: Option<&RawValue>) -> Vec<Told> {
+    fn judge(&self, _: &[&Item], data: Option<&str>) -> Vec<Told> {
         done("updated", data)
     }
 
-    fn settle(&self, _: &Item, _: Option<&RawValue>) -> Settled {
+    fn settle(&self, _: &Item, _: Option<&str>) -> Settled {
         super::company::not_read_back()
     }
 }

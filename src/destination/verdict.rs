@@ -13,20 +13,21 @@
 //!
 //! That an application error comes as 500 with an envelope is inferred from how the API refuses a token.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::record::rejection;
-use crate::api::interpret;
+use crate::api::{interpret, message};
 use crate::bindings::destination::Rejection;
 use crate::bindings::http::{Body, ErrorKind, HttpError, Response};
 use crate::bindings::types::{Action, Failure};
+use crate::json::{members, string};
+use crate::words::{self, fold, has};
 
 /// What came of a request.
 #[derive(Debug)]
 pub(super) enum Verdict<'a> {
     /// A success, and what stands under `data`.
-    Answered(Option<&'a RawValue>),
+    Answered(Option<&'a str>),
     /// The service refused what was sent.
     Refused(Refusal),
     /// Known not done, for a cause that is no record's fault.
@@ -94,7 +95,7 @@ fn no_answer(error: &HttpError) -> Verdict<'static> {
 
 fn refusal(said: Option<String>, failure: Failure, status: u16) -> Refusal {
     let not_found = failure.code == "not-found"
-        || said.as_ref().is_some_and(|message| message.contains("doesn't exist"));
+        || said.as_ref().is_some_and(|message| has(message, "doesn't exist"));
     let code = if not_found { "not-found" } else { "refused" };
     let message = said.unwrap_or(failure.message);
     Refusal {
@@ -105,37 +106,25 @@ fn refusal(said: Option<String>, failure: Failure, status: u16) -> Refusal {
 
 /// The message of an error envelope.
 fn error_message(response: &Response) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Envelope {
-        error: Said,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Said {
-        Object { message: String },
-        Text(String),
-    }
-
     let Body::Text(text) = &response.body else {
         return None;
     };
-    match serde_json::from_str::<Envelope>(text).ok()?.error {
-        Said::Object { message } | Said::Text(message) => Some(message),
-    }
+    let fields = members(text).ok()?;
+    let (_, error) = fields.iter().find(|(name, _)| name == "error")?;
+    message(error).or_else(|| string(error).map(Cow::into_owned))
 }
 
 /// Whether a message speaks of the service's own state. Guessed: no such message has been seen.
 fn asks_for_patience(message: &str) -> bool {
-    let message = message.to_lowercase();
+    let message = fold(message);
     ["too many requests", "rate limit", "try again", "temporarily", "unavailable"]
         .iter()
-        .any(|words| message.contains(words))
+        .any(|words| has(&message, words))
 }
 
 /// A message of the service that may be of any length.
 pub(super) fn cut(message: &str) -> &str {
-    &message[..message.floor_char_boundary(500)]
+    words::cut(message, 500)
 }
 
 #[cfg(test)]

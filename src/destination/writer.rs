@@ -1,9 +1,5 @@
 //! What an operation has to say for itself; the engine in [`super::run`] does the rest.
 
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
-
 use super::item::Item;
 use crate::api::Api;
 use crate::bindings::destination::Rejection;
@@ -34,16 +30,16 @@ pub(super) trait Writer {
     }
 
     /// What a success says of each record, in order.
-    fn judge(&self, items: &[&Item], data: Option<&RawValue>) -> Vec<Told>;
+    fn judge(&self, items: &[&Item], data: Option<&str>) -> Vec<Told>;
 
     /// What a record that was read back says of the write: `found` is the answer's data, none if the service does not
     /// know the record.
-    fn settle(&self, item: &Item, found: Option<&RawValue>) -> Settled;
+    fn settle(&self, item: &Item, found: Option<&str>) -> Settled;
 }
 
 /// A success of a record's own request: done, and what the service said.
-pub(super) fn done(effect: &'static str, data: Option<&RawValue>) -> Vec<Told> {
-    let answer = data.map(|data| data.get().to_owned());
+pub(super) fn done(effect: &'static str, data: Option<&str>) -> Vec<Told> {
+    let answer = data.map(str::to_owned);
     vec![Told::Accepted(
         effect,
         answer.filter(|answer| answer != "[]" && answer.len() <= ANSWER_BYTES),
@@ -79,12 +75,15 @@ pub(super) enum Settled {
 
 /// Fields that options allow to be left out, and how often each was.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut(BTreeMap<String, u64>);
+pub(super) struct LeftOut(Vec<(String, u64)>);
 
 impl LeftOut {
     /// Counts a field, by its JSON pointer.
     pub(super) fn count(&mut self, pointer: &str) {
-        *self.0.entry(pointer.to_owned()).or_default() += 1;
+        match self.0.binary_search_by(|(known, _)| known.as_str().cmp(pointer)) {
+            Ok(at) => self.0[at].1 += 1,
+            Err(at) => self.0.insert(at, (pointer.to_owned(), 1)),
+        }
     }
 
     /// What to tell of it.

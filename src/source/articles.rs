@@ -3,7 +3,7 @@
 //! The collections come first. The state holds the ids of those still to be read, in ascending
 //! order; where they do not all fit, the collections are read again once these are done.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BinaryHeap;
 
 use super::fields::fields;
 use super::pages::Pages;
@@ -15,6 +15,7 @@ use crate::api::{Api, interpret};
 use crate::bindings::http::Request;
 use crate::bindings::source::{Page, Progress};
 use crate::bindings::types::{Failure, Notice};
+use crate::json::stored;
 
 /// The stream's name.
 pub(crate) const STREAM: &str = "articles";
@@ -34,27 +35,29 @@ const MOST_IDS: usize = 600;
 /// So many of the next requests are told ahead.
 const AHEAD: usize = 6;
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct At {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
 }
 
+stored!(At { run });
+
 /// A run under way.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct Run {
     /// Collections that are known and still to be read, the one under way first.
     ids: Vec<u64>,
     /// Where the one under way stands.
     pages: Pages,
     /// The last collection that was read to its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     past: Option<u64>,
     /// Whether there are more collections past the last of `ids`.
     more: bool,
     /// Collections that could not be read.
     skipped: u32,
 }
+
+stored!(Run { ids, pages, past, more, skipped });
 
 /// Reads a page.
 pub(crate) fn read(
@@ -83,7 +86,7 @@ fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Resu
         run.skipped = u32::try_from(rows.len() - ids.len()).unwrap_or(u32::MAX);
     }
     ids.retain(|&id| run.past.is_none_or(|past| id > past));
-    ids.sort_unstable();
+    ids = BinaryHeap::from(ids).into_sorted_vec();
     ids.dedup();
     run.more = ids.len() > MOST_IDS;
     ids.truncate(MOST_IDS);
@@ -114,7 +117,7 @@ fn read_articles(
     if run.pages.take(&rows)? {
         run.end_collection(id);
     }
-    Ok(page(api, Sorted::of(&rows, Shape { key: &[KEY.to_owned()], scalars: false }), run))
+    Ok(page(api, Sorted::of(&rows, Shape { key: &[KEY], scalars: false }), run))
 }
 
 impl Run {
@@ -143,14 +146,14 @@ impl Run {
 fn page(api: &Api, sorted: Sorted, run: Run) -> Page {
     if run.is_done() {
         let progress = run.end();
-        return Page { progress, ..sorted.into_page(state::write(STREAM, &At { run: None })) };
+        return Page { progress, ..sorted.into_page(state::write(STREAM, &mut At { run: None })) };
     }
     let under_way =
         run.ids.iter().take(1).flat_map(|&id| run.pages.ahead().map(move |at| (id, at)));
     let later =
         run.ids.iter().skip(1).flat_map(|&id| Pages::default().ahead().map(move |at| (id, at)));
     let ahead = under_way.chain(later).take(AHEAD).map(|(id, at)| request(api, id, at)).collect();
-    Page { ahead, ..sorted.into_page(state::write(STREAM, &At { run: Some(run) })) }
+    Page { ahead, ..sorted.into_page(state::write(STREAM, &mut At { run: Some(run) })) }
 }
 
 fn request(api: &Api, id: u64, page: u64) -> Request {

@@ -2,8 +2,6 @@
 
 mod words;
 
-use serde::{Deserialize, Serialize};
-
 use self::words::{doubt, halted, lesson};
 use super::fields::one_line;
 use super::fresh::Fresh;
@@ -19,6 +17,8 @@ use crate::api::{Api, interpret};
 use crate::bindings::http::{Body, Request, Response};
 use crate::bindings::source::{BadRecord, Counts, Mode, Page, Progress};
 use crate::bindings::types::{Action, Failure, Notice};
+use crate::json::stored;
+use crate::words::has;
 
 /// One of the two lists of contacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,27 +47,27 @@ impl List {
 }
 
 /// The state of a stream of contacts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct At {
     /// The mark that the last finished run ended with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<Stamp>,
     /// Whether that run saw rows without a time.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unstamped: bool,
     /// The run under way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
 }
 
+stored!(At { mark, unstamped, run });
+
 /// A run under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Run {
     full: bool,
     walk: Walk,
-    #[serde(default, skip_serializing_if = "Fresh::is_empty")]
     fresh: Fresh,
 }
+
+stored!(Run { full, walk, fresh });
 
 /// So many of the next requests are told ahead.
 const AHEAD: usize = 6;
@@ -92,7 +92,7 @@ pub(crate) fn read(
         Ok(contacts) => contacts,
         Err(failure) => {
             return refused(&failure, ask, &mut run).map_or(Err(failure), |notice| {
-                Ok(Page { notices: vec![notice], ..page(list, &At { run: Some(run), ..at }, api) })
+                Ok(Page { notices: vec![notice], ..page(list, &mut At { run: Some(run), ..at }, api) })
             });
         }
     };
@@ -106,7 +106,7 @@ pub(crate) fn read(
     }
     let notices = taken.lessons.into_iter().map(lesson).collect();
     let progress = if taken.done { end(&run, &at) } else { Progress::More };
-    let at = if taken.done {
+    let mut at = if taken.done {
         let unstamped = run.walk.has_unstamped() || (at.unstamped && !run.full);
         At { mark: run.walk.mark(), unstamped, run: None }
     } else {
@@ -118,7 +118,7 @@ pub(crate) fn read(
         counts: sorted.counts,
         notices,
         progress,
-        ..page(list, &at, api)
+        ..page(list, &mut at, api)
     })
 }
 
@@ -174,7 +174,7 @@ fn row(contact: &Contact<'_>) -> Row {
 /// Whether a failure refuses the page size: then the run goes on with another.
 fn refused(failure: &Failure, ask: Ask, run: &mut Run) -> Option<Notice> {
     let excerpt = failure.upstream.as_ref().and_then(|upstream| upstream.excerpt.as_deref());
-    let named = excerpt.is_some_and(|excerpt| excerpt.contains("per_page"));
+    let named = excerpt.is_some_and(|excerpt| has(excerpt, "per_page"));
     let refused = failure.code == "request-refused" || (failure.code == "service-error" && named);
     let lesson = refused.then(|| run.walk.refuse()).flatten()?;
     Some(match lesson {
@@ -236,7 +236,7 @@ fn end(run: &Run, at: &At) -> Progress {
 }
 
 /// A page without rows.
-fn page(list: List, at: &At, api: &Api) -> Page {
+fn page(list: List, at: &mut At, api: &Api) -> Page {
     let walk = at.run.as_ref().map(|run| &run.walk);
     let ahead = walk.map(|walk| walk.ahead(AHEAD)).unwrap_or_default();
     Page {

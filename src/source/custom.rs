@@ -3,10 +3,7 @@
 //! The path stays below the API's base path: it is written without query, fragment, `.` or `..`. Nothing
 //! is known of the list, so nothing is promised of it but that its end is no guess.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::fields::{elements, fields};
+use super::fields::fields;
 use super::options::{Form, whole};
 use super::pages::Pages;
 use super::sorted::{Shape, Sorted};
@@ -17,6 +14,7 @@ use crate::bindings::http::{Body, Request, Response};
 use crate::bindings::source::{Page, Progress};
 use crate::bindings::types::{Action, Failure, Problem};
 use crate::failure::pointer;
+use crate::json::{Value, elements, stored};
 
 /// The stream's name.
 pub(crate) const STREAM: &str = "custom";
@@ -38,12 +36,13 @@ pub(crate) struct Options {
     page_size: Option<u32>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct At {
     /// Where the walk stands; none before and after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pages: Option<Pages>,
 }
+
+stored!(At { pages });
 
 impl Options {
     /// Parses the form, or says all that is wrong with it.
@@ -100,13 +99,14 @@ pub(crate) fn read(
     let mut pages = at.pages.unwrap_or_default();
     let response = transport.send(&options.request(api, pages.page()))?;
     let rows = rows(&response, options)?;
-    let sorted = Sorted::of(&rows, Shape { key: &options.key, scalars: true });
+    let key: Vec<_> = options.key.iter().map(String::as_str).collect();
+    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: true });
     if options.page_size.is_none() || pages.take(&rows)? {
-        let page = sorted.into_page(state::write(STREAM, &At { pages: None }));
+        let page = sorted.into_page(state::write(STREAM, &mut At { pages: None }));
         return Ok(Page { progress: Progress::Complete, ..page });
     }
     let ahead = pages.ahead().map(|page| options.request(api, page)).collect();
-    Ok(Page { ahead, ..sorted.into_page(state::write(STREAM, &At { pages: Some(pages) })) })
+    Ok(Page { ahead, ..sorted.into_page(state::write(STREAM, &mut At { pages: Some(pages) })) })
 }
 
 /// The rows that the pointer leads to. One object is one record, where the list is not paged.
@@ -137,7 +137,7 @@ fn rows<'a>(response: &'a Response, options: &Options) -> Result<Vec<&'a str>, F
 struct Pointer(Vec<String>);
 
 impl Pointer {
-    fn parse(value: &Value) -> Result<Self, String> {
+    fn parse(value: &Value<'_>) -> Result<Self, String> {
         let text = value.as_str().ok_or("The pointer is not a text.")?;
         if text.is_empty() {
             return Ok(Pointer(Vec::new()));
@@ -155,7 +155,7 @@ impl Pointer {
                 let is_index = token == "0" || !token.starts_with(['0', '+']);
                 return elements.get(token.parse::<usize>().ok().filter(|_| is_index)?).copied();
             }
-            fields(text, std::slice::from_ref(token))?.pop()?
+            fields(text, &[token])?.pop()?
         })
     }
 }
@@ -176,13 +176,13 @@ fn unescape(token: &str) -> Option<String> {
             '1' => '/',
             _ => return None,
         });
-        text.push_str(&piece[1..]);
+        text.push_str(piece.get(1..)?);
     }
     Some(text)
 }
 
 /// A path below the base path.
-fn path(value: &Value) -> Result<String, String> {
+fn path(value: &Value<'_>) -> Result<String, String> {
     let text = value.as_str().ok_or("The path is not a text.")?;
     let Some(rest) = text.strip_prefix('/') else {
         return Err(format!("The path `{text}` does not begin with `/`."));
@@ -205,28 +205,42 @@ fn path(value: &Value) -> Result<String, String> {
 }
 
 /// Parameters of a query; a list that is paged has two of its own.
-fn query(value: &Value, is_paged: bool) -> Result<Vec<(String, String)>, String> {
-    let fields = value.as_object().ok_or("The query is not an object.")?;
-    if is_paged && ["page", "per_page"].iter().any(|&ours| fields.contains_key(ours)) {
+fn query(value: &Value<'_>, is_paged: bool) -> Result<Vec<(String, String)>, String> {
+    let Value::Object(fields) = value else {
+        return Err("The query is not an object.".into());
+    };
+    if is_paged && ["page", "per_page"].iter().any(|&ours| value.get(ours).is_some()) {
         return Err("The `page` and `per_page` of a list that is paged are set already.".into());
     }
-    let field = |(name, value): (&String, &Value)| match value {
-        Value::String(text) if !name.is_empty() => Ok((name.clone(), text.clone())),
-        Value::String(_) => Err("A parameter of the query has no name.".to_owned()),
-        _ => Err(format!("The parameter `{name}` of the query is not a text.")),
-    };
-    fields.iter().map(field).collect()
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for (name, value) in fields {
+        let Some(text) = value.as_str() else {
+            return Err(format!("The parameter `{name}` of the query is not a text."));
+        };
+        if name.is_empty() {
+            return Err("A parameter of the query has no name.".into());
+        }
+        parameters.push((name.clone().into_owned(), text.to_owned()));
+    }
+    Ok(parameters)
 }
 
-fn names(value: &Value) -> Result<Vec<String>, String> {
-    let names = value.as_array().ok_or("The key is not a list of names.")?;
-    let name = |name: &Value| name.as_str().filter(|name| !name.is_empty()).map(str::to_owned);
-    let names: Option<Vec<_>> = names.iter().map(name).collect();
-    names.ok_or_else(|| "The key holds something that is no name of a field.".into())
+fn names(value: &Value<'_>) -> Result<Vec<String>, String> {
+    let Value::List(items) = value else {
+        return Err("The key is not a list of names.".into());
+    };
+    let mut names = Vec::new();
+    for item in items {
+        match item.as_str() {
+            Some(name) if !name.is_empty() => names.push(name.to_owned()),
+            _ => return Err("The key holds something that is no name of a field.".into()),
+        }
+    }
+    Ok(names)
 }
 
 /// Whether the list is paged.
-fn paging(value: &Value) -> Result<bool, String> {
+fn paging(value: &Value<'_>) -> Result<bool, String> {
     match value.as_str() {
         Some("none") => Ok(false),
         Some("page") => Ok(true),
@@ -366,7 +380,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_path_that_is_taken_stays_below_the_base_path(text in r"[/.a%?#:@\\é]{0,12}") {
-            if let Ok(path) = path(&Value::String(text)) {
+            if let Ok(path) = path(&Value::Text(text.into())) {
                 proptest::prop_assert!(path.starts_with('/') && !path.contains("//"));
                 proptest::prop_assert!(path.split('/').all(|segment| !matches!(segment, "." | "..")));
                 proptest::prop_assert!(!path.contains(['?', '#', '%', '\\', '@', ':']));

@@ -4,8 +4,7 @@
 //! totals of events and companies (single source). Nothing but the page number says where the walk
 //! stands, so contacts that move while they are read may be missed.
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::contacts::List;
 use super::fields::fields;
@@ -19,6 +18,7 @@ use crate::api::{Api, interpret};
 use crate::bindings::http::{Body, Request, Response};
 use crate::bindings::source::{Page, Progress};
 use crate::bindings::types::{Failure, Limits, Notice};
+use crate::json::{Store, Value, Writer, quote, stored, string};
 
 /// The field that names a contact.
 pub(crate) const KEY: &str = "crmhero_user_id";
@@ -32,14 +32,15 @@ const MOST_WAITING: usize = 10 * 1024;
 /// So many of the next requests are told ahead.
 const AHEAD: usize = 6;
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct At {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
 }
 
+stored!(At { run });
+
 /// A run under way.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct Run {
     /// Where the walk through the list stands.
     pages: Pages,
@@ -53,12 +54,34 @@ struct Run {
     gone: u64,
 }
 
+stored!(Run { pages, skip, waiting, listed, gone });
+
 /// What a contact is asked for by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Id {
     Email(String),
     UserId(String),
+}
+
+impl Store for Id {
+    fn write(&mut self, out: &mut String) {
+        let (name, value) = self.parameter();
+        let mut id = Writer::new(out);
+        quote(value, id.name(name));
+        id.end();
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        let of = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let id = of("email").map(Id::Email).or_else(|| of("user_id").map(Id::UserId));
+        id.map(|id| *self = id).is_some()
+    }
+}
+
+impl Default for Id {
+    fn default() -> Self {
+        Id::Email(String::new())
+    }
 }
 
 impl Id {
@@ -83,7 +106,7 @@ impl Id {
 /// A text, or a number as one; none if it is empty.
 fn text(raw: &str) -> Option<String> {
     let number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    let text = if number { Some(raw.to_owned()) } else { serde_json::from_str(raw).ok() };
+    let text = if number { Some(raw.to_owned()) } else { string(raw).map(Cow::into_owned) };
     text.filter(|text| !text.trim().is_empty())
 }
 
@@ -170,7 +193,9 @@ fn read_list(
             ),
             Some(id) => {
                 // A quote, a comma and the name of the field; a character may take six in JSON.
-                bytes += 16 + serde_json::to_string(id.parameter().1).map_or(0, |text| text.len());
+                let mut quoted = String::new();
+                quote(id.parameter().1, &mut quoted);
+                bytes += 16 + quoted.len();
                 if bytes > MOST_WAITING && !run.waiting.is_empty() {
                     break;
                 }
@@ -211,9 +236,9 @@ fn read_one(
     let response = transport.send(&request(api, list, id))?;
     match interpret(&response) {
         Ok(answer) => {
-            let row = answer.data.map(RawValue::get).filter(|row| row.starts_with('{'));
+            let row = answer.data.filter(|row| row.starts_with('{'));
             let row = row.ok_or_else(|| unexpected(&response, "the fields of a contact"))?;
-            sorted.add(row, Shape { key: &[KEY.to_owned()], scalars: false });
+            sorted.add(row, Shape { key: &[KEY], scalars: false });
         }
         Err(failure) if failure.code == "not-found" => {
             run.gone = run.gone.saturating_add(1);
@@ -253,11 +278,11 @@ fn page(api: &Api, list: List, sorted: Sorted, run: Run) -> Page {
         let progress = run.end();
         return Page {
             progress,
-            ..sorted.into_page(state::write(stream(list), &At { run: None }))
+            ..sorted.into_page(state::write(stream(list), &mut At { run: None }))
         };
     }
     let ahead = run.waiting.iter().rev().take(AHEAD).map(|id| request(api, list, id)).collect();
-    Page { ahead, ..sorted.into_page(state::write(stream(list), &At { run: Some(run) })) }
+    Page { ahead, ..sorted.into_page(state::write(stream(list), &mut At { run: Some(run) })) }
 }
 
 #[cfg(test)]

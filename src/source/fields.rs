@@ -1,88 +1,41 @@
 //! Looks into the text of a JSON value without rewriting it.
 
-use std::fmt;
-
-use serde::Deserializer;
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::json::{Cursor, string};
 
 /// The texts of some top-level fields, in the order of `names`; none if the value is no object. Of
 /// a field that occurs twice the last one counts.
-pub(crate) fn fields<'a, N: AsRef<str>>(
-    text: &'a str,
-    names: &[N],
-) -> Option<Vec<Option<&'a str>>> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let found = deserializer.deserialize_map(Fields { names }).ok()?;
-    Some(found.into_iter().map(|value| value.map(RawValue::get)).collect())
+pub(crate) fn fields<'a>(text: &'a str, names: &[&str]) -> Option<Vec<Option<&'a str>>> {
+    let mut cursor = Cursor::new(text);
+    let mut found = vec![None; names.len()];
+    cursor.object(&mut |cursor, name| {
+        let has_escape = cursor.has_escape;
+        let value = cursor.skip()?;
+        if let Some(index) = names.iter().position(|known| is_named(name, has_escape, known)) {
+            found[index] = Some(value);
+        }
+        Some(())
+    })?;
+    Some(found)
 }
 
-/// The elements of a list; none if the value is none.
-pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
-    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    Some(elements.into_iter().map(RawValue::get).collect())
+/// Whether the text of a string says this.
+pub(crate) fn is_named(text: &str, has_escape: bool, name: &str) -> bool {
+    if has_escape {
+        return string(text).is_some_and(|said| said == name);
+    }
+    text.len() == name.len() + 2 && text.get(1..=name.len()) == Some(name)
 }
 
 /// The text of a value on one line. Between the tokens a line break is white space like any other,
 /// and inside a string it cannot stand as it is.
 pub(crate) fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
-}
-
-struct Fields<'n, N> {
-    names: &'n [N],
-}
-
-impl<'de, N: AsRef<str>> Visitor<'de> for Fields<'_, N> {
-    type Value = Vec<Option<&'de RawValue>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = vec![None; self.names.len()];
-        while let Some(index) = map.next_key_seed(Name { names: self.names })? {
-            match index {
-                Some(index) => found[index] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// The place of a field's name among those looked for. It is read as bytes, since it may hold a lone
-/// surrogate.
-struct Name<'n, N> {
-    names: &'n [N],
-}
-
-impl<'de, N: AsRef<str>> DeserializeSeed<'de> for Name<'_, N> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<N: AsRef<str>> Visitor<'_> for Name<'_, N> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the name of a field")
-    }
-
-    fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Self::Value, E> {
-        Ok(self.names.iter().position(|known| known.as_ref().as_bytes() == name))
-    }
+    text.chars().map(|letter| if matches!(letter, '\n' | '\r') { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::elements;
 
     fn check(text: &str, expected: Option<[Option<&str>; 2]>) {
         assert_eq!(fields(text, &["a", "b"]), expected.map(Vec::from), "{text}");

@@ -4,11 +4,10 @@
 //! same time and another text, and is handed over again. Where there are more of them than are remembered, some are
 //! handed over twice, and none is lost.
 
-use serde::{Deserialize, Serialize};
+use crate::json::{Store, Value};
 
 /// The prints of the newest rows, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fresh(Vec<Print>);
 
 /// A 128-bit FNV-1a hash in hexadecimal: JSON numbers do not hold as much.
@@ -16,6 +15,24 @@ type Print = String;
 
 /// So many rows are remembered: together with the keys of a large second they fit the state.
 const MOST: usize = 48;
+
+impl Store for Fresh {
+    fn write(&mut self, out: &mut String) {
+        self.0.write(out);
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        self.0.read(value)
+    }
+
+    fn is_blank(&self) -> bool {
+        self.0.is_blank()
+    }
+
+    fn clear(&mut self) -> bool {
+        Store::clear(&mut self.0)
+    }
+}
 
 impl Fresh {
     /// Remembers a row; whether it was handed over before, as it is.
@@ -30,11 +47,6 @@ impl Fresh {
         self.0.push(print);
         false
     }
-
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 fn print(raw: &str) -> Print {
@@ -47,6 +59,7 @@ fn print(raw: &str) -> Print {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::testing::written;
 
     fn check(rows: &[&str], expected: &[bool]) {
         let mut fresh = Fresh::default();
@@ -67,7 +80,7 @@ mod tests {
         }
         assert!(!fresh.has_seen("0"));
         assert!(fresh.has_seen(&MOST.to_string()));
-        assert!(serde_json::to_string(&fresh).expect("texts").len() < 1800);
+        assert!(written(&mut fresh).len() < 1800);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Which record a row is, in 64 bits, and sets of such keys small enough for a state.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use crate::json::{Store, Value};
 
 /// The identity of a row: a whole number below 2^63 is itself; the text of anything else is hashed,
 /// with the top bit set.
@@ -46,23 +44,33 @@ pub(crate) fn sequence<'a>(keys: impl Iterator<Item = &'a Key>) -> u64 {
 /// behind a marked one. Thousands of neighbouring ids take a few kilobytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
-    keys: BTreeMap<Key, bool>,
+    /// In ascending order.
+    keys: Vec<(Key, bool)>,
 }
 
 impl Keys {
     /// Adds a key and marks it; whether it is new.
     pub(crate) fn insert(&mut self, key: Key) -> bool {
-        self.keys.insert(key, true).is_none()
+        match self.find(key) {
+            Ok(at) => {
+                self.keys[at].1 = true;
+                false
+            }
+            Err(at) => {
+                self.keys.insert(at, (key, true));
+                true
+            }
+        }
     }
 
     /// Clears every mark.
     pub(crate) fn unmark(&mut self) {
-        self.keys.values_mut().for_each(|marked| *marked = false);
+        self.keys.iter_mut().for_each(|(_, marked)| *marked = false);
     }
 
     /// Whether the key is in the set.
     pub(crate) fn contains(&self, key: Key) -> bool {
-        self.keys.contains_key(&key)
+        self.find(key).is_ok()
     }
 
     /// How many keys there are.
@@ -72,17 +80,24 @@ impl Keys {
 
     /// How many keys are marked.
     pub(crate) fn marked(&self) -> u64 {
-        self.keys.values().map(|&marked| u64::from(marked)).sum()
+        self.keys.iter().map(|&(_, marked)| u64::from(marked)).sum()
+    }
+
+    fn find(&self, key: Key) -> Result<usize, usize> {
+        self.keys.binary_search_by(|(known, _)| known.cmp(&key))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut keys = BTreeMap::new();
+        let mut keys: Vec<(Key, bool)> = Vec::new();
         let mut previous = 0_u64;
         for piece in text.split('.').filter(|_| !text.is_empty()) {
             let digits = piece.strip_suffix('*');
             let step = u64::from_str_radix(digits.unwrap_or(piece), 36).ok()?;
             previous = previous.checked_add(step)?;
-            keys.insert(Key(previous), digits.is_some());
+            if keys.last().is_some_and(|(last, _)| last.0 == previous) {
+                keys.pop();
+            }
+            keys.push((Key(previous), digits.is_some()));
         }
         Some(Keys { keys })
     }
@@ -90,32 +105,33 @@ impl Keys {
 
 impl FromIterator<Key> for Keys {
     fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
-        Keys { keys: keys.into_iter().map(|key| (key, true)).collect() }
+        let mut set = Keys::default();
+        for key in keys {
+            set.insert(key);
+        }
+        set
     }
 }
 
-impl Serialize for Keys {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::new();
+impl Store for Keys {
+    fn write(&mut self, out: &mut String) {
+        out.push('"');
         let mut previous = 0;
-        for (key, marked) in &self.keys {
-            if !text.is_empty() {
-                text.push('.');
+        for (index, (key, marked)) in self.keys.iter().enumerate() {
+            if index > 0 {
+                out.push('.');
             }
-            base36(key.0 - previous, &mut text);
+            base36(key.0 - previous, out);
             if *marked {
-                text.push('*');
+                out.push('*');
             }
             previous = key.0;
         }
-        serializer.serialize_str(&text)
+        out.push('"');
     }
-}
 
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Keys::parse(&text).ok_or_else(|| de::Error::custom("not a set of keys"))
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        value.as_str().and_then(Keys::parse).map(|keys| *self = keys).is_some()
     }
 }
 
@@ -152,6 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::json::testing::{read_back, written};
 
     fn check(text: &str, exact: Option<u64>) {
         let key = Key::of(text);
@@ -180,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_thousand_hashed_keys_fit_a_state() {
-        let keys: Keys = (0..1_000).map(|id| Key::of(&format!("\"id-{id}\""))).collect();
-        let text = serde_json::to_string(&keys).expect("a text");
+        let mut keys: Keys = (0..1_000).map(|id| Key::of(&format!("\"id-{id}\""))).collect();
+        let text = written(&mut keys);
         assert!(text.len() < 14_000, "{}", text.len());
     }
 
@@ -189,7 +206,7 @@ mod tests {
     fn a_damaged_set_is_an_error() {
         for text in ["\"!\"", "\"1..2\"", "\"zzzzzzzzzzzzzz\"", "\"3w5e11264sgsf.1\"", "1", "null"]
         {
-            assert!(serde_json::from_str::<Keys>(text).is_err(), "{text}");
+            assert!(read_back::<Keys>(text).is_none(), "{text}");
         }
     }
 
@@ -200,8 +217,8 @@ mod tests {
             let mut keys: Keys = unmarked.iter().map(|&number| Key(number)).collect();
             keys.unmark();
             for &number in marked { keys.insert(Key(number)); }
-            let text = serde_json::to_string(&keys).expect("a text");
-            prop_assert_eq!(serde_json::from_str::<Keys>(&text).expect("a set"), keys);
+            let text = written(&mut keys);
+            prop_assert_eq!(read_back::<Keys>(&text).expect("a set"), keys);
         }
     }
 }

@@ -1,30 +1,31 @@
 //! The options of a stream, parsed from their form.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::stamp::Stamp;
 use crate::bindings::types::{Action, Failure, Problem};
 use crate::failure::pointer;
+use crate::json::Value;
 
 /// The fields of a form while they are parsed: each is taken once, and what is left over is unknown.
-pub(crate) struct Form {
-    fields: Map<String, Value>,
+pub(crate) struct Form<'a> {
+    fields: Vec<(Cow<'a, str>, Value<'a>)>,
     problems: Vec<Problem>,
 }
 
-impl Form {
+impl<'a> Form<'a> {
     /// Begins to parse the text of a form.
-    pub(crate) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         let text = if text.trim().is_empty() { "{}" } else { text };
-        let (fields, problems) = match serde_json::from_str(text) {
+        let (fields, problems) = match Value::parse(text) {
             Ok(Value::Object(fields)) => (fields, Vec::new()),
             Ok(_) => {
                 let message = "The options are not a JSON object.";
-                (Map::new(), vec![Problem::new("", "type", message)])
+                (Vec::new(), vec![Problem::new("", "type", message)])
             }
-            Err(error) => {
-                let message = format!("The options are not JSON: {error}.");
-                (Map::new(), vec![Problem::new("", "not-json", message)])
+            Err(fault) => {
+                let message = format!("The options are not JSON: {fault}.");
+                (Vec::new(), vec![Problem::new("", "not-json", message)])
             }
         };
         Form { fields, problems }
@@ -34,16 +35,21 @@ impl Form {
     pub(crate) fn take<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(&Value) -> Result<T, String>,
+        parse: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) -> Option<T> {
-        let value = self.fields.remove(name).filter(|value| !value.is_null())?;
-        match parse(&value) {
+        match parse(&self.field(name)?) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.problems.push(Problem::new(pointer(name), "invalid", message));
                 None
             }
         }
+    }
+
+    /// Removes a field; none if it is absent or null.
+    fn field(&mut self, name: &str) -> Option<Value<'a>> {
+        let at = self.fields.iter().position(|(known, _)| known == name)?;
+        Some(self.fields.remove(at).1).filter(|value| *value != Value::Null)
     }
 
     /// Notes that a field is missing.
@@ -55,7 +61,7 @@ impl Form {
 
     /// All that is wrong, unknown fields included.
     pub(crate) fn finish(mut self) -> Result<(), Vec<Problem>> {
-        for name in self.fields.keys() {
+        for (name, _) in &self.fields {
             let message = format!("There is no option `{name}` here: remove it.");
             self.problems.push(Problem::new(pointer(name), "unknown-field", message));
         }
@@ -116,7 +122,7 @@ pub(crate) fn invalid(problems: Vec<Problem>) -> Failure {
 }
 
 /// A whole number within bounds.
-pub(crate) fn whole(least: u32, most: u32) -> impl Fn(&Value) -> Result<u32, String> {
+pub(crate) fn whole(least: u32, most: u32) -> impl Fn(&Value<'_>) -> Result<u32, String> {
     move |value| {
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
         number
@@ -126,7 +132,7 @@ pub(crate) fn whole(least: u32, most: u32) -> impl Fn(&Value) -> Result<u32, Str
 }
 
 /// A day or a time, in UTC: `2024-07-15`, `2024-07-15 10:49:15`, `2024-07-15T10:49:15Z`.
-fn date(value: &Value) -> Result<Stamp, String> {
+fn date(value: &Value<'_>) -> Result<Stamp, String> {
     let text = value.as_str().unwrap_or_default().trim();
     let spaced = text.strip_suffix('Z').unwrap_or(text).replacen('T', " ", 1);
     Stamp::parse(&spaced).or_else(|| Stamp::parse(&format!("{spaced} 00:00:00"))).ok_or_else(|| {

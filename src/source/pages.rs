@@ -4,21 +4,21 @@
 //! either, unless the one after it is empty too. A page that comes again stops the walk: pages are
 //! compared with one before, whose place doubles, so that no circle of any length goes on for ever.
 
-use serde::{Deserialize, Serialize};
-
 use super::key::{Key, sequence};
 use crate::bindings::types::{Action, Failure};
+use crate::json::stored;
 
 /// Where a walk stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pages {
     page: u64,
     /// Whether the page before was empty.
     empty: bool,
     /// What an earlier page held: the first, or the last whose number is a power of two.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<u64>,
 }
+
+stored!(Pages { page, empty, earlier });
 
 impl Pages {
     /// The page to ask for.

@@ -5,15 +5,11 @@
 //! it is: integers of any length, keys that occur twice (the last one counts), lone surrogates, any
 //! depth. Anything but a whole, well-formed answer of the expected shape is none at all.
 
-use std::fmt;
 use std::ops::Range;
 
-use serde::de::{self, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-use super::fields::one_line;
+use super::fields::{is_named, one_line};
 use super::stamp::Stamp;
+use crate::json::Cursor;
 
 /// A row of a list of contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +22,7 @@ pub(crate) struct Contact<'a> {
     pub(crate) stamp: Option<Stamp>,
     /// Where in the text `attributes` is an empty list, as PHP writes an empty map.
     empty_map: Option<Range<usize>>,
-    /// Whether the answer holds line breaks.
+    /// Whether the text holds line breaks.
     has_breaks: bool,
 }
 
@@ -34,7 +30,10 @@ impl Contact<'_> {
     /// The record: the row's text in one line, with an empty map written as one.
     pub(crate) fn record(&self) -> String {
         let text = match self.empty_map.clone() {
-            Some(Range { start, end }) => [&self.raw[..start], "{}", &self.raw[end..]].concat(),
+            Some(Range { start, end }) => {
+                let (before, after) = (self.raw.get(..start), self.raw.get(end..));
+                [before.unwrap_or_default(), "{}", after.unwrap_or_default()].concat()
+            }
             None => self.raw.to_owned(),
         };
         if self.has_breaks { one_line(&text) } else { text }
@@ -43,17 +42,16 @@ impl Contact<'_> {
 
 /// The contacts under `data` and `list`; none if the answer is anything else.
 pub(crate) fn contacts<'a>(text: &'a str, list: &str) -> Option<Vec<Contact<'a>>> {
-    let mut cursor = Cursor { text, at: 0, has_breaks: has_control(text) };
+    let mut cursor = Cursor::new(text);
     let mut rows = None;
-    let whole = cursor.object(|cursor, name| match name {
+    cursor.object(&mut |cursor, name| match name {
         "\"data\"" => {
             rows = Some(data(cursor, list)?);
             Some(())
         }
         "\"error\"" => (cursor.skip()? == "null").then_some(()),
         _ => cursor.skip().map(drop),
-    });
-    whole?;
+    })?;
     cursor.end()?;
     rows
 }
@@ -64,12 +62,12 @@ fn data<'a>(cursor: &mut Cursor<'a>, list: &str) -> Option<Vec<Contact<'a>>> {
         return is_empty_list(cursor.skip()?).then(Vec::new);
     }
     let mut rows = None;
-    cursor.object(|cursor, name| {
-        if name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) != Some(list) {
+    cursor.object(&mut |cursor, name| {
+        if !is_named(name, false, list) {
             return cursor.skip().map(drop);
         }
         let mut found = Vec::new();
-        cursor.array(|cursor| {
+        cursor.list(&mut |cursor| {
             found.push(contact(cursor)?);
             Some(())
         })?;
@@ -80,12 +78,28 @@ fn data<'a>(cursor: &mut Cursor<'a>, list: &str) -> Option<Vec<Contact<'a>>> {
 }
 
 fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
-    if cursor.peek()? != b'{' {
-        let raw = cursor.skip()?;
-        let has_breaks = cursor.has_breaks;
-        return Some(Contact { raw, key: None, stamp: None, empty_map: None, has_breaks });
-    }
-    let (fields, raw) = cursor.value::<Fields<'a>>()?;
+    cursor.peek()?;
+    cursor.has_breaks = false;
+    let (mut key, mut stamp, mut attributes) = (None, None, None);
+    let raw = if cursor.peek()? == b'{' {
+        cursor.object(&mut |cursor, name| {
+            let has_escape = cursor.has_escape;
+            let value = cursor.skip()?;
+            match name.len() {
+                12 if name == "\"attributes\"" => attributes = Some(value),
+                13 if name == "\"last_update\"" => stamp = Some(value),
+                17 if name == "\"crmhero_user_id\"" => key = Some(value),
+                _ if !has_escape => {}
+                _ if is_named(name, true, "attributes") => attributes = Some(value),
+                _ if is_named(name, true, "last_update") => stamp = Some(value),
+                _ if is_named(name, true, "crmhero_user_id") => key = Some(value),
+                _ => {}
+            }
+            Some(())
+        })?
+    } else {
+        cursor.skip()?
+    };
     let names = |text: &&str| {
         text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
             && *text != "\"\""
@@ -93,179 +107,20 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
     Some(Contact {
         raw,
         has_breaks: cursor.has_breaks,
-        key: fields.key.map(RawValue::get).filter(names),
-        stamp: fields.cursor.and_then(|text| Stamp::parse(text.get().trim_matches('"'))),
-        empty_map: fields.attributes.map(RawValue::get).filter(|text| is_empty_list(text)).map(
-            |text| {
-                // Both are slices of the answer's text.
-                let start = text.as_ptr().addr() - raw.as_ptr().addr();
-                start..start + text.len()
-            },
-        ),
+        key: key.filter(names),
+        stamp: stamp.and_then(|text| Stamp::parse(text.trim_matches('"'))),
+        empty_map: attributes.filter(|text| is_empty_list(text)).map(|text| {
+            // Both are slices of the answer's text.
+            let start = text.as_ptr().addr() - raw.as_ptr().addr();
+            start..start + text.len()
+        }),
     })
-}
-
-/// Whether a text holds a control character, of which JSON allows line breaks and tabs only. Looked
-/// for once an answer, eight bytes at a time.
-fn has_control(text: &str) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let (words, rest) = text.as_bytes().as_chunks();
-    let in_word = |bytes: &[u8; 8]| {
-        let word = u64::from_le_bytes(*bytes);
-        word.wrapping_sub(ONES * 0x20) & !word & (ONES * 0x80) != 0
-    };
-    words.iter().any(in_word) || rest.iter().any(u8::is_ascii_control)
 }
 
 /// Whether the text of a JSON value is `[]`.
 pub(crate) fn is_empty_list(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     inner.is_some_and(|inner| inner.bytes().all(|byte| byte.is_ascii_whitespace()))
-}
-
-/// What is looked at of a contact.
-#[derive(Default)]
-struct Fields<'a> {
-    key: Option<&'a RawValue>,
-    cursor: Option<&'a RawValue>,
-    attributes: Option<&'a RawValue>,
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a contact")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(name) = map.next_key::<Name>()? {
-            match name {
-                Name::Attributes => fields.attributes = Some(map.next_value()?),
-                Name::Cursor => fields.cursor = Some(map.next_value()?),
-                Name::Key => fields.key = Some(map.next_value()?),
-                Name::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(fields)
-    }
-}
-
-/// The name of a field. It is read as bytes, since it may hold a lone surrogate.
-enum Name {
-    Attributes,
-    Cursor,
-    Key,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(NameVisitor)
-    }
-}
-
-struct NameVisitor;
-
-impl Visitor<'_> for NameVisitor {
-    type Value = Name;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the name of a field")
-    }
-
-    fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Self::Value, E> {
-        Ok(match name {
-            b"attributes" => Name::Attributes,
-            b"crmhero_user_id" => Name::Key,
-            b"last_update" => Name::Cursor,
-            _ => Name::Other,
-        })
-    }
-}
-
-/// A place in a JSON text. Each step is none if the text does not go on as expected.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-    has_breaks: bool,
-}
-
-impl<'a> Cursor<'a> {
-    /// The next byte that is no white space.
-    fn peek(&mut self) -> Option<u8> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let blank = rest.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))?;
-        self.at += blank;
-        Some(rest[blank])
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    /// A value and its text.
-    fn value<T: Deserialize<'a>>(&mut self) -> Option<(T, &'a str)> {
-        self.peek()?;
-        let rest = &self.text[self.at..];
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<T>();
-        let value = values.next()?.ok()?;
-        let length = values.byte_offset();
-        self.at += length;
-        Some((value, &rest[..length]))
-    }
-
-    fn skip(&mut self) -> Option<&'a str> {
-        self.value::<IgnoredAny>().map(|(_, text)| text)
-    }
-
-    /// An object: `field` is called at each value, with the text of its name.
-    fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
-        self.items(b'{', b'}', |cursor| {
-            let name = cursor.skip().filter(|name| name.starts_with('"'))?;
-            cursor.expect(b':')?;
-            field(cursor, name)
-        })
-    }
-
-    fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.items(b'[', b']', item)
-    }
-
-    fn items(
-        &mut self,
-        open: u8,
-        close: u8,
-        mut item: impl FnMut(&mut Self) -> Option<()>,
-    ) -> Option<()> {
-        self.expect(open)?;
-        if self.peek()? == close {
-            return self.expect(close);
-        }
-        loop {
-            item(self)?;
-            if self.peek()? == close {
-                return self.expect(close);
-            }
-            self.expect(b',')?;
-        }
-    }
-
-    /// Nothing but white space is left.
-    fn end(&mut self) -> Option<()> {
-        self.peek().is_none().then_some(())
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,5 @@
 //! Reads a list that one answer holds whole: tags, teammates, collections, writers.
 
-use serde::{Deserialize, Serialize};
-
-use super::fields::elements;
 use super::sorted::{Shape, Sorted};
 use super::state;
 use crate::Transport;
@@ -10,6 +7,7 @@ use crate::api::{Api, interpret};
 use crate::bindings::http::Response;
 use crate::bindings::source::{Page, Progress};
 use crate::bindings::types::{Action, Failure};
+use crate::json::{elements, stored};
 
 /// A list of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +23,10 @@ pub(crate) struct Snapshot {
 }
 
 /// The state of a list of one answer: there is nothing to remember.
-#[derive(Serialize, Deserialize)]
+#[derive(Default)]
 struct At {}
+
+stored!(At {});
 
 /// Reads the one page.
 pub(crate) fn read(
@@ -40,17 +40,16 @@ pub(crate) fn read(
     }
     let response = transport.send(&api.get(snapshot.path, &[]))?;
     let rows = rows(&response, snapshot.stream)?;
-    let key: Vec<_> = snapshot.key.map(str::to_owned).into_iter().collect();
-    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: snapshot.scalars });
+    let sorted = Sorted::of(&rows, Shape { key: snapshot.key.as_slice(), scalars: snapshot.scalars });
     let total = u64::try_from(rows.len()).ok();
-    let page = sorted.into_page(state::write(snapshot.stream, &At {}));
+    let page = sorted.into_page(state::write(snapshot.stream, &mut At {}));
     Ok(Page { progress: Progress::Complete, total, ..page })
 }
 
 /// The rows of an answer with a list directly under `data`.
 pub(crate) fn rows<'a>(response: &'a Response, what: &str) -> Result<Vec<&'a str>, Failure> {
     let answer = interpret(response)?;
-    answer.data.and_then(|data| elements(data.get())).ok_or_else(|| unexpected(response, what))
+    answer.data.and_then(|data| elements(data)).ok_or_else(|| unexpected(response, what))
 }
 
 /// The failure of an answer that can be read and is not what was asked for.

@@ -1,18 +1,17 @@
 //! Rows sorted by what becomes of them: handed over, known already, or set aside.
 
-use std::collections::BTreeSet;
-
 use super::fields::{fields, one_line};
 use super::page::blank;
 use crate::bindings::source::{BadRecord, Counts, Page};
 use crate::bindings::types::Notice;
+use crate::same::firsts;
 
 /// What makes a row a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape<'k> {
     /// Top-level fields that name a record; each must be a number or a text. None are needed of a
     /// list whose records nothing names.
-    pub(crate) key: &'k [String],
+    pub(crate) key: &'k [&'k str],
     /// Whether a row may be a text, number, true or false, where nothing but `name` names a record: it
     /// becomes an object with a `name`.
     pub(crate) scalars: bool,
@@ -42,9 +41,9 @@ impl Sorted {
     /// Sorts the rows of one answer. Where records have a key, the same text twice is a duplicate.
     pub(crate) fn of(rows: &[&str], shape: Shape<'_>) -> Self {
         let mut sorted = Sorted::new();
-        let mut seen = BTreeSet::new();
-        for row in rows {
-            if shape.key.is_empty() || seen.insert(*row) {
+        let firsts = firsts(&mut rows.iter().copied());
+        for (index, row) in rows.iter().enumerate() {
+            if shape.key.is_empty() || firsts[index] == index {
                 sorted.add(row, shape);
             } else {
                 sorted.counts.received += 1;
@@ -113,7 +112,7 @@ impl Sorted {
 /// The record that a row is, or why it is none.
 fn record(row: &str, shape: Shape<'_>) -> Result<String, (&'static str, String)> {
     let Some(found) = fields(row, shape.key) else {
-        let has_name = shape.scalars && shape.key.iter().all(|name| name == "name");
+        let has_name = shape.scalars && shape.key.iter().all(|&name| name == "name");
         let is_scalar = !row.starts_with(['{', '[']) && row != "null";
         return match row {
             "\"\"" if has_name => Err(("no-key", "The row is an empty text.".into())),
@@ -140,8 +139,7 @@ mod tests {
     use super::*;
 
     fn check(key: &[&str], scalars: bool, rows: &[&str], records: &[&str], faults: &[&str]) {
-        let key: Vec<_> = key.iter().map(|&name| name.to_owned()).collect();
-        let page = Sorted::of(rows, Shape { key: &key, scalars }).into_page(String::new());
+        let page = Sorted::of(rows, Shape { key, scalars }).into_page(String::new());
         let found: Vec<_> = page.quarantined.iter().map(|bad| bad.code.as_str()).collect();
         assert_eq!(
             (page.records, found),

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use crate::json::{Store, Value, quote};
 
 /// Seconds since 1970-01-01 00:00:00, as the service's clock shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Stamp(i64);
 
 impl Stamp {
@@ -60,16 +60,13 @@ impl fmt::Display for Stamp {
     }
 }
 
-impl Serialize for Stamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Store for Stamp {
+    fn write(&mut self, out: &mut String) {
+        quote(&self.to_string(), out);
     }
-}
 
-impl<'de> Deserialize<'de> for Stamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Stamp::parse(&text).ok_or_else(|| de::Error::custom("not a time"))
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        value.as_str().and_then(Stamp::parse).map(|stamp| *self = stamp).is_some()
     }
 }
 

@@ -1,68 +1,63 @@
 //! The state of a read: versioned JSON, and the names of what can be wrong with it.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
-
 use crate::bindings::types::{Action, Failure};
 use crate::description::{OLDEST_STATE, STATE_FORMAT};
+use crate::json::{Store, Value, write_object};
 
 /// The most that a state may take, in bytes.
 pub(crate) const MOST_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize)]
-struct Written<'a, T> {
-    format: u32,
-    stream: &'a str,
-    at: &'a T,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    format: u32,
-    stream: String,
-    #[serde(rename = "at")]
-    _at: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-struct Body<T> {
-    at: T,
-}
-
 /// The text of a state.
-pub(crate) fn write<T: Serialize>(stream: &str, at: &T) -> String {
-    serde_json::to_string(&Written { format: STATE_FORMAT, stream, at })
-        .expect("a state holds nothing that JSON cannot")
+pub(crate) fn write(stream: &str, at: &mut dyn Store) -> String {
+    let mut text = String::new();
+    let (mut format, mut stream) = (STATE_FORMAT, stream.to_owned());
+    write_object(&mut [("format", &mut format), ("stream", &mut stream), ("at", at)], &mut text);
+    text
 }
 
 /// Reads the state of a stream back.
-pub(crate) fn read<T: DeserializeOwned>(stream: &str, text: &str) -> Result<T, Failure> {
+pub(crate) fn read<T: Store + Default>(stream: &str, text: &str) -> Result<T, Failure> {
+    let mut at = T::default();
+    match read_into(&mut at, stream, text) {
+        Ok(()) => Ok(at),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn read_into(at: &mut dyn Store, stream: &str, text: &str) -> Result<(), Failure> {
+    let state = open(stream, text)?;
+    let is_read = state.get("at").is_some_and(|value| at.read(value));
+    is_read.then_some(()).ok_or_else(|| damaged("it does not hold what it should"))
+}
+
+/// The state, if it is one of this stream and in a format that can be read.
+fn open<'a>(stream: &str, text: &'a str) -> Result<Value<'a>, Failure> {
     if text.len() > MOST_BYTES {
         return Err(damaged("it is too long"));
     }
-    let head: Head = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
-    if head.format > STATE_FORMAT {
+    let state = Value::parse(text).map_err(|fault| damaged(&fault.to_string()))?;
+    let format = state.get("format").and_then(Value::as_u64);
+    let of = state.get("stream").and_then(Value::as_str);
+    let (Some(format), Some(of), Some(_)) = (format, of, state.get("at")) else {
+        return Err(damaged("it does not hold what it should"));
+    };
+    if format > u64::from(STATE_FORMAT) {
         let message = format!(
-            "The state is of format {}, and this version of the connector reads formats up to {STATE_FORMAT}.",
-            head.format
+            "The state is of format {format}, and this version of the connector reads formats up to {STATE_FORMAT}."
         );
         return Err(Failure::new(Action::Stop, "state-too-new", message)
             .remedy("Update the connector, or read again from the beginning."));
     }
-    if head.format < OLDEST_STATE {
-        let message = format!("The state is of format {}, which is no longer read.", head.format);
+    if format < u64::from(OLDEST_STATE) {
+        let message = format!("The state is of format {format}, which is no longer read.");
         return Err(Failure::new(Action::StartOver, "state-too-old", message));
     }
-    if head.stream != stream {
-        let message =
-            format!("The state belongs to the stream `{}`, not to `{stream}`.", head.stream);
+    if of != stream {
+        let message = format!("The state belongs to the stream `{of}`, not to `{stream}`.");
         return Err(Failure::new(Action::Stop, "foreign-state", message)
             .remedy("Give each stream its own state."));
     }
-    match serde_json::from_str::<Body<T>>(text) {
-        Ok(body) => Ok(body.at),
-        Err(error) => Err(damaged(&error.to_string())),
-    }
+    Ok(state)
 }
 
 /// The failure of a state that makes no sense.
@@ -84,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_state_is_read_back() {
-        check(&write("users", &7_u32), Ok(7));
+        check(&write("users", &mut 7_u32), Ok(7));
     }
 
     #[test]
@@ -112,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_state_cut_off_anywhere_is_damaged() {
-        let text = write("users", &7_u32);
+        let text = write("users", &mut 7_u32);
         for length in 0..text.len() {
             check(&text[..length], Err((Action::StartOver, "damaged-state")));
         }

@@ -8,6 +8,7 @@ use super::snapshot::Snapshot;
 use super::{articles, details};
 use crate::bindings::source::{Deletions, Mode, Promise, StreamInfo};
 use crate::bindings::types::Problem;
+use crate::json::{Writer, include_json, members};
 
 /// How a stream is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ struct Entry {
     title: &'static str,
     description: &'static str,
     schema: &'static str,
+    /// What its schema has besides.
+    more: Option<&'static str>,
     key: &'static [&'static str],
     cursor: Option<&'static str>,
     promise: Promise,
@@ -68,7 +71,7 @@ fn info(entry: &Entry) -> StreamInfo {
         name: entry.name.into(),
         title: entry.title.into(),
         description: entry.description.into(),
-        schema: entry.schema.into(),
+        schema: entry.more.map_or_else(|| entry.schema.to_owned(), |more| over(entry.schema, more)),
         key: texts(entry.key),
         cursor: entry.cursor.map(str::to_owned),
         modes: match entry.cursor {
@@ -83,10 +86,27 @@ fn info(entry: &Entry) -> StreamInfo {
     }
 }
 
-const CONTACT: &str = include_str!("schemas/contact.json");
-const CONTACT_DETAILS: &str = include_str!("schemas/contact-details.json");
-const CONTACT_OPTIONS: &str = include_str!("schemas/contact-options.json");
-const NO_OPTIONS: &str = include_str!("schemas/no-options.json");
+/// A schema with the texts of another in place of its own, and the other's properties behind them.
+fn over(schema: &str, more: &str) -> String {
+    let mut merged = String::new();
+    let mut object = Writer::new(&mut merged);
+    let more = members(more).unwrap_or_default();
+    for (name, own) in members(schema).unwrap_or_default() {
+        let text = object.name(&name);
+        let other = more.iter().find(|(known, _)| *known == name).map(|(_, other)| *other);
+        match (other.and_then(|other| other.strip_prefix('{')), own.strip_suffix('}')) {
+            (Some(behind), Some(before)) => *text += &[before, ",", behind].concat(),
+            _ => text.push_str(other.unwrap_or(own)),
+        }
+    }
+    object.end();
+    merged
+}
+
+const CONTACT: &str = include_json!("schemas/contact.json");
+const CONTACT_DETAILS: &str = include_json!("schemas/contact-details.json");
+const CONTACT_OPTIONS: &str = include_json!("schemas/contact-options.json");
+const NO_OPTIONS: &str = include_json!("schemas/no-options.json");
 
 const STREAMS: &[Entry] = &[
     Entry {
@@ -94,6 +114,7 @@ const STREAMS: &[Entry] = &[
         title: "Users",
         description: "Contacts that signed up, with all their custom properties (confirmed). Read after `leads`: a lead that signs up moves here, and may keep its `last_update` (inferred), so that only a full read is sure to find it.",
         schema: CONTACT,
+        more: None,
         key: &[details::KEY],
         cursor: Some("last_update"),
         promise: Promise::Checked,
@@ -108,6 +129,7 @@ const STREAMS: &[Entry] = &[
         title: "Leads",
         description: "Contacts that left an address and did not sign up (confirmed). One that signs up leaves this list for `users` (inferred).",
         schema: CONTACT,
+        more: None,
         key: &[details::KEY],
         cursor: Some("last_update"),
         promise: Promise::Checked,
@@ -121,7 +143,8 @@ const STREAMS: &[Entry] = &[
         name: "tags",
         title: "Tags",
         description: "Names of all tags of the project, each as an object with a `name` (confirmed).",
-        schema: include_str!("schemas/tag.json"),
+        schema: include_json!("schemas/tag.json"),
+        more: None,
         key: &["name"],
         cursor: None,
         promise: Promise::Snapshot,
@@ -140,7 +163,8 @@ const STREAMS: &[Entry] = &[
         name: "accounts",
         title: "Teammates",
         description: "People who work in the project; a message needs the id of its sender (single source).",
-        schema: include_str!("schemas/account.json"),
+        schema: include_json!("schemas/account.json"),
+        more: None,
         key: &["account_id"],
         cursor: None,
         promise: Promise::Snapshot,
@@ -159,7 +183,8 @@ const STREAMS: &[Entry] = &[
         name: "collections",
         title: "Help-centre collections",
         description: "Collections of articles (confirmed; their fields from a single source).",
-        schema: include_str!("schemas/collection.json"),
+        schema: include_json!("schemas/collection.json"),
+        more: None,
         key: &[articles::COLLECTION],
         cursor: None,
         promise: Promise::Snapshot,
@@ -178,7 +203,8 @@ const STREAMS: &[Entry] = &[
         name: articles::STREAM,
         title: "Help-centre articles",
         description: "Articles, collection by collection (confirmed; their fields from a single source). They are read page by page: one that moves while it is read may be missed.",
-        schema: include_str!("schemas/article.json"),
+        schema: include_json!("schemas/article.json"),
+        more: None,
         key: &[articles::KEY],
         cursor: None,
         promise: Promise::BestEffort,
@@ -192,7 +218,8 @@ const STREAMS: &[Entry] = &[
         name: "writers",
         title: "Help-centre writers",
         description: "Possible authors of articles (single source). The shape of a row is unknown: each passes as it comes.",
-        schema: include_str!("schemas/writer.json"),
+        schema: include_json!("schemas/writer.json"),
+        more: None,
         key: &[],
         cursor: None,
         promise: Promise::Snapshot,
@@ -211,7 +238,8 @@ const STREAMS: &[Entry] = &[
         name: "user_details",
         title: "Users in detail",
         description: "Each user with segments, tags, totals of events, notes and companies (single source): one request a user. Users that move while they are read may be missed.",
-        schema: CONTACT_DETAILS,
+        schema: CONTACT,
+        more: Some(CONTACT_DETAILS),
         key: &[details::KEY],
         cursor: None,
         promise: Promise::BestEffort,
@@ -225,7 +253,8 @@ const STREAMS: &[Entry] = &[
         name: "lead_details",
         title: "Leads in detail",
         description: "Each lead with segments, tags, totals of events, notes and companies (single source): one request a lead. A lead without an e-mail address cannot be asked for and is set aside; leads that move while they are read may be missed.",
-        schema: CONTACT_DETAILS,
+        schema: CONTACT,
+        more: Some(CONTACT_DETAILS),
         key: &[details::KEY],
         cursor: None,
         promise: Promise::BestEffort,
@@ -239,14 +268,15 @@ const STREAMS: &[Entry] = &[
         name: custom::STREAM,
         title: "Any list",
         description: "Any list that the API gives for a GET, by path, query and JSON pointer: for what no other stream covers. Texts, numbers, true and false become objects with a `name`.",
-        schema: include_str!("schemas/custom.json"),
+        schema: include_json!("schemas/custom.json"),
+        more: None,
         key: &[],
         cursor: None,
         promise: Promise::BestEffort,
         deletions: Deletions::Invisible,
         selected: false,
         after: &[],
-        options: include_str!("schemas/custom-options.json"),
+        options: include_json!("schemas/custom-options.json"),
         stream: Stream::Custom,
     },
 ];

@@ -23,14 +23,15 @@ mod rounds;
 #[cfg(test)]
 mod simulation;
 
-use serde::{Deserialize, Serialize};
-
 use self::join::{Edge, Level};
 use self::pass::Pass;
 use self::plan::Sizes;
 use self::rounds::Rounds;
 use super::key::{Key, sequence};
 use super::stamp::Stamp;
+use crate::json::{
+    Fields, Store, Value, Writer, quote, read_list, read_object, stored, worded, write_list, write_object,
+};
 
 /// A row, as far as the walk looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,10 @@ pub(crate) enum Lesson {
 }
 
 /// Why a walk that came to its end does not prove that nothing was missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Doubt {
     /// Rows without a time cannot be found again by it.
+    #[default]
     CursorMissing,
     /// Rows kept moving, pass after pass.
     Moving,
@@ -90,6 +91,10 @@ pub(crate) enum Doubt {
     /// More rows share a second than could be told apart.
     Ties,
 }
+
+worded!(Doubt {
+    "cursor-missing" => CursorMissing, "moving" => Moving, "page-size" => PageSize, "ties" => Ties
+});
 
 /// Why the walk cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,18 +140,15 @@ pub(crate) enum Reach {
 }
 
 /// A walk under way. Its JSON is its state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Walk {
     /// The oldest time that is wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Stamp>,
     /// The newest time at the head of a pass so far; from it the next run reads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<Stamp>,
     pass: Pass,
     sizes: Sizes,
     edge: Edge,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     rounds: Option<Rounds>,
     end: End,
     guard: Guard,
@@ -155,11 +157,13 @@ pub(crate) struct Walk {
     unstamped: Unstamped,
 }
 
+stored!(Walk { since, mark, pass, sizes, edge, rounds, end, guard, doubts, unstamped });
+
 /// How far the end of the list is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum End {
     /// Not at all.
+    #[default]
     Open,
     /// An answer was shorter than asked for: see whether there are rows past what was read.
     Past {
@@ -174,11 +178,43 @@ enum End {
     Further,
 }
 
+impl Store for End {
+    fn write(&mut self, out: &mut String) {
+        match self {
+            End::Open => quote("open", out),
+            End::Further => quote("further", out),
+            End::Past { size, quiet, sure } => {
+                let mut end = Writer::new(out);
+                let past: &mut Fields<'_> = &mut [("size", size), ("quiet", quiet), ("sure", sure)];
+                write_object(past, end.name("past"));
+                end.end();
+            }
+        }
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        match (value.as_str(), value.get("past")) {
+            (Some("open"), _) => *self = End::Open,
+            (Some("further"), _) => *self = End::Further,
+            (_, Some(value)) => {
+                let (mut size, mut quiet, mut sure) = (0, false, false);
+                let past: &mut Fields<'_> =
+                    &mut [("size", &mut size), ("quiet", &mut quiet), ("sure", &mut sure)];
+                let is_read = read_object(past, value);
+                *self = End::Past { size, quiet, sure };
+                return is_read;
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
 /// Where rows without a time stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Unstamped {
     /// None was seen.
+    #[default]
     Unseen,
     /// Before all others.
     First,
@@ -186,27 +222,38 @@ enum Unstamped {
     Last,
 }
 
+worded!(Unstamped { "unseen" => Unseen, "first" => First, "last" => Last });
+
 /// What keeps a walk from going round in circles.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Guard {
     /// Answers since the last one that brought the walk on.
     idle: u32,
     /// Answers since the last one with a new row.
     dry: u32,
     /// The last page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Begun>,
     /// Another page began with the same rows: what to ask for to make sure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     recheck: Option<Recheck>,
     /// The number of rows of the last answer that was shorter than asked for, and how many such
     /// answers came in a row.
     short: (u32, u32),
 }
 
+stored!(Guard { idle, dry, last, recheck, short });
+
+impl Store for (u32, u32) {
+    fn write(&mut self, out: &mut String) {
+        write_list(&mut [&mut self.0, &mut self.1], out);
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        read_list(&mut [&mut self.0, &mut self.1], value)
+    }
+}
+
 /// Two pages that began with the same rows are asked for once more, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recheck {
     /// The one that came first; then this one.
     Other {
@@ -220,14 +267,44 @@ enum Recheck {
     },
 }
 
+impl Default for Recheck {
+    fn default() -> Self {
+        Recheck::Other { page: 0 }
+    }
+}
+
+impl Store for Recheck {
+    fn write(&mut self, out: &mut String) {
+        let (name, page) = match self {
+            Recheck::Other { page } => ("other", page),
+            Recheck::Same { page } => ("same", page),
+        };
+        let mut recheck = Writer::new(out);
+        write_object(&mut [("page", page)], recheck.name(name));
+        recheck.end();
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        let mut page = 0;
+        let (other, same) = (value.get("other"), value.get("same"));
+        let is_read = other
+            .or(same)
+            .is_some_and(|which| read_object(&mut [("page", &mut page)], which));
+        *self = if other.is_some() { Recheck::Other { page } } else { Recheck::Same { page } };
+        is_read
+    }
+}
+
 /// How a page began.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Begun {
     page: u64,
     per_page: u32,
     /// Its first rows.
     beginning: u64,
 }
+
+stored!(Begun { page, per_page, beginning });
 
 /// So many answers may bring nothing on before the walk gives up: enough to step back to the head of
 /// a list of any length several times.

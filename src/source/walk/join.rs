@@ -5,10 +5,9 @@
 //! itself. An answer whose first row is strictly newer than the edge keeps that promise at its own
 //! last row: the rows between stood on it side by side, at one instant.
 
-use serde::{Deserialize, Serialize};
-
 use super::rounds::Rounds;
 use super::{Answer, End, Verdict, Walk};
+use crate::json::stored;
 use crate::source::key::{Key, Keys};
 use crate::source::stamp::Stamp;
 
@@ -16,7 +15,7 @@ use crate::source::stamp::Stamp;
 pub(super) type Level = i64;
 
 /// How far the list was read in this pass.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Edge {
     /// The time of the last row read; none before the first answer.
     pub(super) front: Option<Level>,
@@ -37,6 +36,8 @@ pub(super) struct Edge {
     /// How many answers did not join after one that did, without an older row in between.
     pub(super) circles: u32,
 }
+
+stored!(Edge { front, closed, many, seen, covered, ties, back, stuck, circles });
 
 /// A head page of so many rows is no accident.
 const LEAST_SURE: u32 = 10;

@@ -4,22 +4,19 @@
 //! before: at that instant every row alive had been handed over. What changes later is newer than
 //! the mark, and the next run's.
 
-use serde::{Deserialize, Serialize};
-
 use super::join::{Edge, Level};
 use super::{Answer, Doubt, End, Walk};
+use crate::json::stored;
 use crate::source::stamp::Stamp;
 
 /// One way down from the head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Pass {
     /// How many came before it.
     number: u32,
     /// The mark of the pass, or of the run, before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Stamp>,
     /// Rows older than this are not wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     floor: Option<Stamp>,
     /// Whether its head has been read.
     begun: bool,
@@ -28,6 +25,8 @@ pub(super) struct Pass {
     /// Whether its head reached down to what the pass before had read.
     proved: bool,
 }
+
+stored!(Pass { number, last, floor, begun, single, proved });
 
 /// So many passes may follow the first.
 const MOST_PASSES: u32 = 10;

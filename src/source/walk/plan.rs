@@ -3,22 +3,22 @@
 //! Row *i* is on page ⌊*i* / size⌋. Among all sizes between half the largest and the largest, the
 //! one is taken whose page ends furthest on, of those pages that begin early enough.
 
-use serde::{Deserialize, Serialize};
-
 use super::join::Edge;
 use super::{Ask, Lesson};
+use crate::json::stored;
 
 /// The page sizes that the service honours, as far as is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Sizes {
     least: u32,
     most: u32,
     /// Set if only pages of so many rows are to be had.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     fixed: Option<u32>,
     /// The largest size to which an answer had exactly as many rows.
     honoured: u32,
 }
+
+stored!(Sizes { least, most, fixed, honoured });
 
 /// The size that every source of knowledge about the API has used without trouble.
 const USUAL: u32 = 50;

@@ -7,15 +7,14 @@
 //! positions between. More than [`MOST_KEYS`] are not kept: then two rounds must agree in both
 //! positions, the number of rows and the sum of their hashes.
 
-use serde::{Deserialize, Serialize};
-
 use super::join::{Edge, Level};
 use super::plan::Sizes;
 use super::{Answer, Ask, Doubt, Lesson, Verdict, Walk};
+use crate::json::{Store, Value, read_list, stored, write_list};
 use crate::source::key::{Key, Keys};
 
 /// The rounds of one second.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rounds {
     number: u32,
     page: u64,
@@ -29,22 +28,63 @@ pub(super) struct Rounds {
     lost: u32,
     /// Position behind an answer that was shorter than asked for and held no older row, and its
     /// number of rows: the list ends there if the next page is empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    short: Option<(u64, u32)>,
+    short: Option<Short>,
     /// Position of the second's first row in this round.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     first: Option<u64>,
     tally: Tally,
     /// The second's bounds and rows in the round before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<(u64, u64, Tally)>,
+    before: Option<Before>,
+}
+
+stored!(Rounds {
+    number, page, per_page, hint, begun, back, lost, short, first, tally, before
+});
+
+/// An answer that was shorter than asked for: the position behind it, and its number of rows.
+type Short = (u64, u32);
+
+/// A round that is over: the bounds that it found, and its rows.
+type Before = (u64, u64, Tally);
+
+impl Store for Short {
+    fn write(&mut self, out: &mut String) {
+        write_list(&mut [&mut self.0, &mut self.1], out);
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        read_list(&mut [&mut self.0, &mut self.1], value)
+    }
+}
+
+impl Store for Before {
+    fn write(&mut self, out: &mut String) {
+        write_list(&mut [&mut self.0, &mut self.1, &mut self.2], out);
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        read_list(&mut [&mut self.0, &mut self.1, &mut self.2], value)
+    }
 }
 
 /// How many rows a round found, and the sum of their hashes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     rows: u64,
     sum: [u64; 2],
+}
+
+stored!(Tally { rows, sum });
+
+impl Store for [u64; 2] {
+    fn write(&mut self, out: &mut String) {
+        let [one, other] = self;
+        write_list(&mut [one, other], out);
+    }
+
+    fn read(&mut self, value: &Value<'_>) -> bool {
+        let [one, other] = self;
+        read_list(&mut [one, other], value)
+    }
 }
 
 /// So many rounds, then the second is left in doubt.

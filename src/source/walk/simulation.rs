@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{Ask, Doubt, Halt, Lesson, Reach, Row, Verdict, Walk};
+use crate::json::testing::{read_back, written};
 use crate::source::key::{Key, mix};
 use crate::source::stamp::Stamp;
 
@@ -175,9 +176,9 @@ fn run(list: &mut List, reach: Reach, page_size: u32, drift: Drift) -> Result<Ru
             }
         }
         run.lessons.extend(taken.lessons);
-        let state = serde_json::to_string(&walk).expect("a state");
+        let state = written(&mut walk);
         run.largest_state = run.largest_state.max(state.len());
-        walk = serde_json::from_str(&state).expect("the state that was written");
+        walk = read_back(&state).expect("the state that was written");
         assert!(walk.is_sound());
         if taken.done {
             run.mark = walk.mark();
