@@ -104,17 +104,17 @@ mod component {
         fn authorize(
             settings: types::Settings,
         ) -> Result<credentials::Authorization, types::Failure> {
-            crate::credentials::authorize(&settings)
+            crate::credentials::authorize(&settings).map_err(|failure| *failure)
         }
 
         fn check(settings: types::Settings) -> Result<credentials::CheckReport, types::Failure> {
-            crate::credentials::check(&Host, &settings)
+            crate::credentials::check(&Host, &settings).map_err(|failure| *failure)
         }
     }
 
     impl source::Guest for Component {
         fn streams(settings: types::Settings) -> Result<Vec<source::StreamInfo>, types::Failure> {
-            crate::source::streams(&settings)
+            crate::source::streams(&settings).map_err(|failure| *failure)
         }
 
         fn validate(
@@ -126,13 +126,13 @@ mod component {
         }
 
         fn read(request: source::ReadRequest) -> Result<source::Page, types::Failure> {
-            crate::source::read(&Host, &request)
+            crate::source::read(&Host, &request).map_err(|failure| *failure)
         }
     }
 
     impl destination::Guest for Component {
         fn targets(settings: types::Settings) -> Result<Vec<destination::Target>, types::Failure> {
-            crate::destination::targets(&settings)
+            crate::destination::targets(&settings).map_err(|failure| *failure)
         }
 
         fn validate(

@@ -24,7 +24,7 @@ pub fn validate(settings: &types::Settings) -> Vec<Problem> {
 }
 
 /// What every request carries: one header, in the form that the settings choose.
-pub fn authorize(settings: &types::Settings) -> Result<Authorization, Failure> {
+pub fn authorize(settings: &types::Settings) -> Result<Authorization, Box<Failure>> {
     Settings::require(settings).map(|settings| authorization(settings.auth_header))
 }
 

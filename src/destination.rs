@@ -38,12 +38,13 @@ use self::options::Options;
 use self::writer::Writer;
 use crate::api::Api;
 use crate::bindings::destination::{Batch, Outcome, Target, WriteReport};
-use crate::bindings::types::{self, Action, Failure, Problem};
+use crate::bindings::types::{self, Failure, Problem};
+use crate::failure::invalid;
 use crate::settings::Settings;
 use crate::transport::Transport;
 
 /// The targets, the same for every account.
-pub fn targets(settings: &types::Settings) -> Result<Vec<Target>, Failure> {
+pub fn targets(settings: &types::Settings) -> Result<Vec<Target>, Box<Failure>> {
     Settings::require(settings).map(|_| target::all())
 }
 
@@ -79,17 +80,10 @@ pub fn settle(transport: &impl Transport, batch: &Batch) -> WriteReport {
     }
 }
 
-fn prepare(batch: &Batch) -> Result<(Api, Plan), Failure> {
+fn prepare(batch: &Batch) -> Result<(Api, Plan), Box<Failure>> {
     let settings = Settings::require(&batch.settings)?;
-    let plan =
-        plan(&batch.target_name, &batch.operation_name, &batch.options).map_err(|problems| {
-            let message: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
-            let field = problems.first().map(|problem| problem.field.clone());
-            Failure {
-                field,
-                ..Failure::new(Action::FixSettings, "invalid-options", message.join(" "))
-            }
-        })?;
+    let plan = plan(&batch.target_name, &batch.operation_name, &batch.options)
+        .map_err(|problems| invalid("invalid-options", problems))?;
     Ok((Api::new(&settings), plan))
 }
 
@@ -115,10 +109,10 @@ fn plan(target: &str, operation: &str, options: &str) -> Result<Plan, Vec<Proble
     }
 }
 
-fn nothing_done(batch: &Batch, failure: Failure, outcome: impl Fn() -> Outcome) -> WriteReport {
+fn nothing_done(batch: &Batch, failure: Box<Failure>, outcome: impl Fn() -> Outcome) -> WriteReport {
     WriteReport {
         outcomes: batch.records.iter().map(|_| outcome()).collect(),
-        stopped: Some(failure),
+        stopped: Some(*failure),
         notices: Vec::new(),
         wait_ms: None,
     }
@@ -133,6 +127,7 @@ mod tests {
     use super::testing::{batch, said, write};
     use super::*;
     use crate::bindings::http::{Body, ErrorKind};
+    use crate::bindings::types::Action;
     use crate::settings::API_KEY;
     use crate::transport::testing::{answer, no_answer};
 

@@ -1,7 +1,7 @@
 //! The credential's fields, parsed. The API key itself is never among them: only whether it is set.
 
-use crate::bindings::types::{self, Action, Failure, Problem};
-use crate::failure::pointer;
+use crate::bindings::types::{self, Failure, Problem};
+use crate::failure::{invalid, pointer};
 use crate::json::Value;
 
 /// Name of the secret slot that holds the API access token.
@@ -101,15 +101,8 @@ impl Settings {
     }
 
     /// Parses the settings for a call that cannot go on without them: the first fault as a failure.
-    pub fn require(settings: &types::Settings) -> Result<Self, Failure> {
-        Settings::parse(settings).map_err(|problems| {
-            let message: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
-            let field = problems.first().map(|problem| problem.field.clone());
-            Failure {
-                field,
-                ..Failure::new(Action::FixSettings, "invalid-settings", message.join(" "))
-            }
-        })
+    pub fn require(settings: &types::Settings) -> Result<Self, Box<Failure>> {
+        Settings::parse(settings).map_err(|problems| invalid("invalid-settings", problems))
     }
 }
 

@@ -41,7 +41,7 @@ use crate::bindings::types::{self, Action, Failure, Problem};
 use crate::settings::Settings;
 
 /// The streams: the same for every account, so nothing is sent.
-pub fn streams(settings: &types::Settings) -> Result<Vec<StreamInfo>, Failure> {
+pub fn streams(settings: &types::Settings) -> Result<Vec<StreamInfo>, Box<Failure>> {
     Settings::require(settings)?;
     Ok(streams::all())
 }
@@ -55,7 +55,7 @@ pub fn validate(_: &types::Settings, stream: &str, options: &str) -> Vec<Problem
 }
 
 /// Reads a page.
-pub fn read(transport: &impl Transport, request: &ReadRequest) -> Result<Page, Failure> {
+pub fn read(transport: &impl Transport, request: &ReadRequest) -> Result<Page, Box<Failure>> {
     let api = Api::new(&Settings::require(&request.settings)?);
     let name = request.stream_name.as_str();
     let stream = Stream::named(name)

@@ -64,7 +64,7 @@ fn envelope<'a>(cursor: &mut Cursor<'a>) -> Option<Envelope<'a>> {
 }
 
 /// Reads an answer: the value under `data`, or why there is none.
-pub fn interpret(response: &Response) -> Result<Answer<'_>, Failure> {
+pub fn interpret(response: &Response) -> Result<Answer<'_>, Box<Failure>> {
     let Body::Text(text) = &response.body else {
         return Err(unreadable(response, "not-text", "an answer that is not UTF-8 text"));
     };
@@ -112,7 +112,7 @@ fn upstream(response: &Response) -> Upstream {
 }
 
 /// An error envelope: by its message, then by the status.
-fn refused(response: &Response, error: &str) -> Failure {
+fn refused(response: &Response, error: &str) -> Box<Failure> {
     let message = message(error).unwrap_or_else(|| error.to_owned());
     let lower = fold(&message);
     let said = format!("Customerly answered {}: {message}", response.status);
@@ -132,7 +132,7 @@ fn refused(response: &Response, error: &str) -> Failure {
 }
 
 /// A body that says nothing that is known: by the status.
-fn by_status(response: &Response, what: &str) -> Failure {
+fn by_status(response: &Response, what: &str) -> Box<Failure> {
     let status = response.status;
     let (action, code) = match status {
         401 | 403 => (Action::Reauthorize, "token-refused"),
@@ -153,7 +153,7 @@ fn by_status(response: &Response, what: &str) -> Failure {
 }
 
 /// A body that is no envelope: its form is the fault only where the status claims success.
-fn unreadable(response: &Response, code: &str, what: &str) -> Failure {
+fn unreadable(response: &Response, code: &str, what: &str) -> Box<Failure> {
     if (200..300).contains(&response.status) {
         let message = format!("Customerly answered {} with {what}.", response.status);
         Failure::new(Action::RetryLater, code, message)

@@ -14,7 +14,7 @@ use crate::transport::Transport;
 pub fn check(
     transport: &impl Transport,
     settings: &types::Settings,
-) -> Result<CheckReport, Failure> {
+) -> Result<CheckReport, Box<Failure>> {
     let settings = Settings::require(settings)?;
     let refused = match try_form(transport, settings.auth_header) {
         Ok(tags) => return Ok(report(settings.auth_header, tags)),
@@ -32,7 +32,7 @@ pub fn check(
 }
 
 /// The number of tags, where the form is accepted.
-fn try_form(transport: &impl Transport, auth_header: AuthHeader) -> Result<usize, Failure> {
+fn try_form(transport: &impl Transport, auth_header: AuthHeader) -> Result<usize, Box<Failure>> {
     let request = Api::new(&Settings { auth_header }).get("/tags", &[]);
     let response = transport.send(&request)?;
     let answer = interpret(&response)?;
@@ -63,7 +63,7 @@ fn report(form: AuthHeader, tags: usize) -> CheckReport {
     }
 }
 
-fn switch(from: AuthHeader, to: AuthHeader, refused: Failure) -> Failure {
+fn switch(from: AuthHeader, to: AuthHeader, refused: Box<Failure>) -> Box<Failure> {
     let message = format!(
         "Customerly refused the token as `{}: {}…`, but accepts it as `{}: {}…`.",
         from.name(),
@@ -71,11 +71,9 @@ fn switch(from: AuthHeader, to: AuthHeader, refused: Failure) -> Failure {
         to.name(),
         to.scheme()
     );
-    Failure {
-        upstream: refused.upstream,
-        ..Failure::new(Action::FixSettings, "other-header-works", message)
-    }
-    .remedy(format!("Set `auth_header` to `{}`.", to.as_str()))
+    let mut failure = Failure::new(Action::FixSettings, "other-header-works", message);
+    failure.upstream = refused.upstream;
+    failure.remedy(format!("Set `auth_header` to `{}`.", to.as_str()))
     .field("/auth_header")
     .patch(format!(r#"{{"auth_header":"{}"}}"#, to.as_str()))
 }
@@ -93,7 +91,7 @@ mod tests {
     /// Checks a credential against a service, and says what came of it and in which headers the token went.
     fn run(
         respond: impl Fn(&str) -> Result<Response, HttpError>,
-    ) -> (Result<CheckReport, Failure>, Vec<String>) {
+    ) -> (Result<CheckReport, Box<Failure>>, Vec<String>) {
         let carries = |request: &Request| {
             let header = request.headers.last().expect("the credential's header");
             format!("{}: {}", header.name, value(&header.value))

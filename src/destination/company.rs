@@ -8,12 +8,11 @@ use super::contact::properties_of;
 use super::item::Item;
 use super::options::Options;
 use super::property::{Rules, text_fault};
-use super::record::{Fields, Kind, at, id_of, kind, rejection};
+use super::record::{Fields, Kind, Refused, at, id_of, kind, refused};
 use super::shape::{Extra, body, required};
 use super::user::as_segment;
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 
 /// Sets custom properties of companies, and renames them.
@@ -31,7 +30,7 @@ impl SetAttributes {
 }
 
 impl Writer for SetAttributes {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let known = ["company_id", "company_name", "attributes"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let company_id = required(id_of(&fields, "company_id")?, "company_id")?;
@@ -55,7 +54,7 @@ impl Writer for SetAttributes {
         let properties = properties.filter(|properties| !properties.0.is_empty());
         if name.is_none() && properties.is_none() {
             let message = "There is nothing to set: the record has neither a name nor a property.";
-            return Err(rejection(None, "required", message));
+            return Err(refused(None, "required", message));
         }
         let properties = properties.as_ref().map(Fields::to_json);
         Ok(Item {
@@ -92,7 +91,7 @@ pub(super) fn not_read_back() -> Settled {
 }
 
 /// Checks `company_name`.
-pub(super) fn check_name(fields: &Fields<'_>) -> Result<(), Rejection> {
+pub(super) fn check_name(fields: &Fields<'_>) -> Result<(), Refused> {
     const FIELD: &str = "company_name";
     let Some(value) = fields.get(FIELD).filter(|value| kind(value) != Kind::Null) else {
         return Ok(());
@@ -112,7 +111,7 @@ pub(super) fn attributes<'a>(
     rules: &Rules,
     value: Cow<'a, str>,
     left_out: &mut LeftOut,
-) -> Result<Cow<'a, str>, Rejection> {
+) -> Result<Cow<'a, str>, Refused> {
     const FIELD: &str = "company_attributes";
     match (kind(&value), value) {
         (Kind::Array | Kind::Null, value) => Ok(value),

@@ -13,10 +13,9 @@ use super::options::Options;
 use super::property::{Rules, text_fault};
 use super::readback::{Contact, not_it};
 use super::reconcile::reconcile;
-use super::record::{Fields, Kind, at, kind, name_of, list, rejection, text};
+use super::record::{Fields, Kind, Refused, at, kind, list, name_of, refused, text};
 use super::writer::{LeftOut, Settled, Told, Writer};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::failure::pointer;
 use crate::json::{self, elements};
@@ -157,7 +156,7 @@ impl Upsert {
         value: Cow<'a, str>,
         moved: &mut Fields<'a>,
         left_out: &mut LeftOut,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), Refused> {
         let is_read_only = READ_ONLY.contains(&name.as_ref()) || name == "user_id";
         match (self.extra, is_read_only) {
             (Extra::LeaveOut, _) => left_out.count(&pointer(&name)),
@@ -179,7 +178,7 @@ impl Upsert {
 }
 
 impl Writer for Upsert {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let fields = Fields::parse(text)?;
         let email = email_of(&fields, "email")?
             .ok_or_else(|| at("email", "required", "is missing: it decides which contact it is"))?;
@@ -291,7 +290,7 @@ impl Writer for Upsert {
 }
 
 /// The custom properties that stand under `attributes`; null counts as absent.
-pub(super) fn properties_of(value: Cow<'_, str>) -> Result<Option<Fields<'_>>, Rejection> {
+pub(super) fn properties_of(value: Cow<'_, str>) -> Result<Option<Fields<'_>>, Refused> {
     match value {
         value if kind(&value) == Kind::Null => Some(None),
         Cow::Borrowed(value) => Fields::of_object(value).map(Some),
@@ -300,7 +299,7 @@ pub(super) fn properties_of(value: Cow<'_, str>) -> Result<Option<Fields<'_>>, R
     .ok_or_else(|| at("attributes", "type", "is not an object of custom properties"))
 }
 
-fn check_name(value: &str) -> Result<(), Rejection> {
+fn check_name(value: &str) -> Result<(), Refused> {
     match kind(value) {
         Kind::Null => Ok(()),
         Kind::Text => match text_fault(value) {
@@ -311,7 +310,7 @@ fn check_name(value: &str) -> Result<(), Rejection> {
     }
 }
 
-fn check_tags(value: &str) -> Result<(), Rejection> {
+fn check_tags(value: &str) -> Result<(), Refused> {
     if kind(value) == Kind::Null {
         return Ok(());
     }
@@ -322,8 +321,8 @@ fn check_tags(value: &str) -> Result<(), Rejection> {
         let pointer = Some(format!("/tags/{index}"));
         match text(tag) {
             Some(name) if !name.is_empty() => {}
-            Some(_) => return Err(rejection(pointer, "required", "A tag's name is empty.")),
-            None => return Err(rejection(pointer, "type", "A tag's name is not a text.")),
+            Some(_) => return Err(refused(pointer, "required", "A tag's name is empty.")),
+            None => return Err(refused(pointer, "type", "A tag's name is not a text.")),
         }
     }
     Ok(())

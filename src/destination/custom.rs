@@ -10,10 +10,9 @@ use std::borrow::Cow;
 use super::item::Item;
 use super::options::Options;
 use super::path::{encode, is_segment};
-use super::record::{Fields, Kind, at, kind, list, name_of};
+use super::record::{Fields, Kind, Refused, at, kind, list, name_of};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 
 /// Sends each record to a path of the API.
@@ -78,7 +77,7 @@ impl Custom {
     }
 
     /// The path for a record.
-    fn path(&self, fields: &Fields<'_>) -> Result<String, Rejection> {
+    fn path(&self, fields: &Fields<'_>) -> Result<String, Refused> {
         let mut path = String::new();
         for segment in &self.path {
             let mut filled = String::new();
@@ -103,7 +102,7 @@ impl Custom {
 }
 
 impl Writer for Custom {
-    fn parse(&self, text: &str, _: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, _: &mut LeftOut) -> Result<Item, Refused> {
         let fields = Fields::parse(text)?;
         let path = self.path(&fields)?;
         let mut query = Vec::new();
@@ -189,7 +188,7 @@ fn parse_segment(segment: &str) -> Option<Segment> {
 }
 
 /// A text, number or flag of a record, as text.
-fn scalar(fields: &Fields<'_>, field: &str) -> Result<String, Rejection> {
+fn scalar(fields: &Fields<'_>, field: &str) -> Result<String, Refused> {
     let value = fields.get(field).filter(|value| kind(value) != Kind::Null);
     let Some(value) = value else {
         return Err(at(field, "required", "is missing, and the request needs it"));

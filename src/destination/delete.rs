@@ -8,11 +8,10 @@ use super::email::email_of;
 use super::item::{Item, Lookup};
 use super::options::Options;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, name_of};
+use super::record::{Fields, Refused, name_of};
 use super::shape::{Extra, one_of, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 
 /// Deletes contacts, one by one.
@@ -47,7 +46,7 @@ impl Delete {
 }
 
 impl Writer for Delete {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let known: &[&str] = match self.by {
             By::Either => &["email", "user_id"],
             By::Email => &["email"],

@@ -1,7 +1,6 @@
 //! E-mail addresses: whether one is plausible, and where one is spoken of in a sentence.
 
-use super::record::{Fields, Kind, at, kind, text};
-use crate::bindings::destination::Rejection;
+use super::record::{Fields, Kind, Refused, at, kind, text};
 use crate::words::{cut, find, is_letter};
 
 /// Most bytes of an address (RFC 5321).
@@ -11,7 +10,7 @@ const LONGEST: usize = 254;
 const LONGEST_LOCAL: usize = 64;
 
 /// The address in a field of a record; none if the field is absent or null.
-pub(super) fn email_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Rejection> {
+pub(super) fn email_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Refused> {
     let Some(value) = fields.get(field).filter(|value| kind(value) != Kind::Null) else {
         return Ok(None);
     };

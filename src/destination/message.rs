@@ -6,11 +6,10 @@
 use super::email::email_of;
 use super::item::Item;
 use super::options::Options;
-use super::record::{Fields, Kind, at, id_of, kind, name_of, rejection};
+use super::record::{Fields, Kind, Refused, at, id_of, kind, name_of, refused};
 use super::shape::{Extra, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::failure::pointer;
 use crate::json::elements;
@@ -29,7 +28,7 @@ impl Send {
 }
 
 impl Writer for Send {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let known = ["from", "to", "content", "attachments"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         check_party(&fields, "from")?;
@@ -58,27 +57,27 @@ impl Writer for Send {
 }
 
 /// Checks who sends or receives: `{"type": "admin", "id": …}`, or a contact by e-mail, id or both.
-fn check_party(fields: &Fields<'_>, field: &str) -> Result<(), Rejection> {
+fn check_party(fields: &Fields<'_>, field: &str) -> Result<(), Refused> {
     let Some(value) = fields.get(field) else {
         return Err(at(field, "required", "is missing"));
     };
     let Some(party) = Some(value).filter(|value| kind(value) == Kind::Object) else {
         return Err(at(field, "type", "is not an object"));
     };
-    check_fields(party).map_err(|fault| Rejection {
-        field: Some(format!("/{field}{}", fault.field.unwrap_or_default())),
-        message: format!("In `{field}`: {}", fault.message),
-        ..fault
+    check_fields(party).map_err(|mut fault| {
+        fault.field = Some(format!("/{field}{}", fault.field.unwrap_or_default()));
+        fault.message = format!("In `{field}`: {}", fault.message);
+        fault
     })
 }
 
-fn check_fields(party: &str) -> Result<(), Rejection> {
+fn check_fields(party: &str) -> Result<(), Refused> {
     let party = Fields::parse(party)?;
     if let Some((name, _)) =
         party.0.iter().find(|(name, _)| !["type", "id", "email"].contains(&name.as_ref()))
     {
         let message = format!("There is no field `{name}`: use `type`, `id` and `email`.");
-        return Err(rejection(Some(pointer(name)), "unknown-field", message));
+        return Err(refused(Some(pointer(name)), "unknown-field", message));
     }
     let id = id_of(&party, "id")?;
     let email = email_of(&party, "email")?;

@@ -10,8 +10,7 @@
 use std::borrow::Cow;
 
 use super::options::Options;
-use super::record::{Fields, Kind, is_empty, kind, rejection, text};
-use crate::bindings::destination::Rejection;
+use super::record::{Fields, Kind, Refused, is_empty, kind, refused, text};
 use crate::failure::pointer;
 use crate::json::{elements, members};
 use crate::same::firsts;
@@ -55,7 +54,7 @@ impl Rules {
         under: &str,
         properties: Fields<'a>,
         left_out: &mut dyn FnMut(&str),
-    ) -> Result<Fields<'a>, Rejection> {
+    ) -> Result<Fields<'a>, Refused> {
         let mut sent = Fields::default();
         let mut origins: Vec<Property<'a>> = Vec::new();
         let mut pending: Vec<Property<'a>> = Vec::new();
@@ -93,14 +92,14 @@ impl Rules {
         Ok(sent)
     }
 
-    fn check(&self, property: &Property<'_>) -> Result<(), Rejection> {
+    fn check(&self, property: &Property<'_>) -> Result<(), Refused> {
         let Property { name, value, .. } = property;
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         {
             let message = format!(
                 "The property name `{name}` has spaces or special characters: use letters, digits and `_`."
             );
-            return Err(rejection(Some(property.pointer.clone()), "property-name", message));
+            return Err(refused(Some(property.pointer.clone()), "property-name", message));
         }
         let fault = match kind(value) {
             Kind::Text => text_fault(value),
@@ -113,7 +112,7 @@ impl Rules {
         match fault {
             Some((code, fault)) => {
                 let message = format!("The property `{name}` {fault}.");
-                Err(rejection(Some(property.pointer.clone()), code, message))
+                Err(refused(Some(property.pointer.clone()), code, message))
             }
             None => Ok(()),
         }
@@ -152,11 +151,11 @@ struct Property<'a> {
 
 impl<'a> Property<'a> {
     /// What stands inside an object or array: `a.b` becomes `a_b`, and the first of `a` becomes `a_0`.
-    fn inner(self) -> Result<Vec<Property<'a>>, Rejection> {
+    fn inner(self) -> Result<Vec<Property<'a>>, Refused> {
         if self.depth == DEPTH {
             let message =
                 format!("The value at `{}` is nested more than {DEPTH} deep.", self.pointer);
-            return Err(rejection(Some(self.pointer), "too-deep", message));
+            return Err(refused(Some(self.pointer), "too-deep", message));
         }
         let Cow::Borrowed(value) = self.value else {
             return Err(nested(&self));
@@ -180,20 +179,20 @@ impl<'a> Property<'a> {
     }
 }
 
-fn nested(property: &Property<'_>) -> Rejection {
+fn nested(property: &Property<'_>) -> Refused {
     let message = format!(
         "The property `{}` is an object or a list, which is no property type: flatten it, or set the option `flatten`.",
         property.name
     );
-    rejection(Some(property.pointer.clone()), "nested", message)
+    refused(Some(property.pointer.clone()), "nested", message)
 }
 
-fn collision(property: &Property<'_>, other: &str) -> Rejection {
+fn collision(property: &Property<'_>, other: &str) -> Refused {
     let message = format!(
         "`{}` and `{other}` would both become the property `{}`: rename one.",
         property.pointer, property.name
     );
-    rejection(Some(property.pointer.clone()), "collision", message)
+    refused(Some(property.pointer.clone()), "collision", message)
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
     /// Splits the text of a record.
-    pub(super) fn parse(text: &'a str) -> Result<Self, Rejection> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Refused> {
         let fields = Fields::split(text).map_err(|fault| {
             let message = format!("The record is not the text of a JSON object: {fault}.");
-            rejection(None, "not-an-object", message)
+            refused(None, "not-an-object", message)
         })?;
         let firsts = firsts(&mut fields.0.iter().map(|(name, _)| name.as_ref()));
         let repeated = (0..firsts.len()).find(|&at| firsts[at] != at);
@@ -121,7 +121,7 @@ pub(super) fn list<'a>(values: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The text of a field that names something: not empty.
-pub(super) fn name_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Rejection> {
+pub(super) fn name_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Refused> {
     let Some(value) = fields.get(field).filter(|value| kind(value) != Kind::Null) else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ pub(super) fn name_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>
 }
 
 /// An id in a field: a text that is not empty, or a whole number as text; none if it is absent or null.
-pub(super) fn id_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Rejection> {
+pub(super) fn id_of(fields: &Fields<'_>, field: &str) -> Result<Option<String>, Refused> {
     match fields.get(field) {
         Some(value) if is_whole(value) => Ok(Some(value.to_owned())),
         _ => name_of(fields, field),
@@ -157,9 +157,21 @@ pub(super) fn rejection(
     Rejection { code: code.into(), message: message.into(), field, status: None }
 }
 
+/// Why a record is refused, to be handed up: boxed, since a value is copied field by field at every step.
+pub(super) type Refused = Box<Rejection>;
+
+/// Refuses a record.
+pub(super) fn refused(
+    field: Option<String>,
+    code: &str,
+    message: impl Into<String>,
+) -> Refused {
+    Box::new(rejection(field, code, message))
+}
+
 /// Why a record is refused, for one of its top-level fields: "`field` " and what is wrong with it.
-pub(super) fn at(field: &str, code: &str, fault: &str) -> Rejection {
-    rejection(Some(pointer(field)), code, format!("`{field}` {fault}."))
+pub(super) fn at(field: &str, code: &str, fault: &str) -> Refused {
+    refused(Some(pointer(field)), code, format!("`{field}` {fault}."))
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ struct Run<'a> {
     items: Vec<Option<Item>>,
     /// One per record; none as long as nothing is known.
     outcomes: Vec<Option<Outcome>>,
-    stopped: Option<Failure>,
+    stopped: Option<Box<Failure>>,
     notices: Vec<Notice>,
     wait_ms: Option<u64>,
 }
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         for record in &batch.records {
             let (item, outcome) = match writer.parse(record, &mut left_out) {
                 Ok(item) => (Some(item), None),
-                Err(rejection) => (None, Some(Outcome::Invalid(rejection))),
+                Err(refused) => (None, Some(Outcome::Invalid(*refused))),
             };
             items.push(item);
             outcomes.push(outcome);
@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
                 .into_iter()
                 .map(|outcome| outcome.unwrap_or_else(&unreached))
                 .collect(),
-            stopped: self.stopped,
+            stopped: self.stopped.map(|failure| *failure),
             notices: self.notices,
             wait_ms: self.wait_ms,
         }
@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads back the records of a request that may have been done.
-    fn read_back_after(&mut self, group: &[usize], failure: Failure) {
+    fn read_back_after(&mut self, group: &[usize], failure: Box<Failure>) {
         let mut cause = None;
         let mut done = 0;
         for index in group {
@@ -307,7 +307,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn look_up(&mut self, index: usize, lookup: &Lookup) -> Result<Settled, Failure> {
+    fn look_up(&mut self, index: usize, lookup: &Lookup) -> Result<Settled, Box<Failure>> {
         let by = lookup.by.as_ref().map(|(name, value)| (*name, value.as_str()));
         let request = self.api.get(lookup.path, by.as_slice());
         self.requests_left -= 1;

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::options::Options;
-use super::record::{Fields, at, rejection};
+use super::record::{Fields, Refused, at, refused};
 use super::writer::LeftOut;
-use crate::bindings::destination::Rejection;
 use crate::failure::pointer;
 
 /// What becomes of fields that an operation does not know.
@@ -27,7 +26,7 @@ impl Extra {
         fields: Fields<'a>,
         known: &[&str],
         left_out: &mut LeftOut,
-    ) -> Result<Fields<'a>, Rejection> {
+    ) -> Result<Fields<'a>, Refused> {
         let mut kept = Fields::default();
         for (name, value) in fields.0 {
             if known.contains(&name.as_ref()) {
@@ -46,14 +45,14 @@ impl Extra {
 /// The one identifier that a record has among several; more than one is refused, since they may disagree.
 pub(super) fn one_of(
     found: Vec<(&'static str, Option<String>)>,
-) -> Result<(&'static str, String), Rejection> {
+) -> Result<(&'static str, String), Refused> {
     let names: Vec<_> = found.iter().map(|(name, _)| format!("`{name}`")).collect();
     let mut given = found.into_iter().filter_map(|(name, value)| Some((name, value?)));
     match (given.next(), given.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => {
             let message = format!("The record names nobody: it needs one of {}.", names.join(", "));
-            Err(rejection(None, "required", message))
+            Err(refused(None, "required", message))
         }
         (Some(_), Some((second, _))) => {
             let fault = format!("is one identifier too many: give one of {}", names.join(", "));
@@ -63,7 +62,7 @@ pub(super) fn one_of(
 }
 
 /// A field that has to be there.
-pub(super) fn required(value: Option<String>, field: &str) -> Result<String, Rejection> {
+pub(super) fn required(value: Option<String>, field: &str) -> Result<String, Refused> {
     value.ok_or_else(|| at(field, "required", "is missing"))
 }
 

@@ -8,11 +8,10 @@ use super::email::email_of;
 use super::item::{Item, Lookup};
 use super::options::Options;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, at, list, name_of, text};
+use super::record::{Fields, Refused, at, list, name_of, text};
 use super::shape::{Extra, body, one_of, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::json::{self, elements, quote};
 
@@ -34,7 +33,7 @@ impl Tagging {
 }
 
 impl Writer for Tagging {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let known = ["tag", "user_id", "email", "contact"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let tag = required(name_of(&fields, "tag")?, "tag")?;
@@ -114,7 +113,7 @@ impl Drop {
 }
 
 impl Writer for Drop {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let fields = self.extra.only(Fields::parse(text)?, &["tag"], left_out)?;
         let tag = required(name_of(&fields, "tag")?, "tag")?;
         Ok(Item {

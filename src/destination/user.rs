@@ -7,11 +7,10 @@ use super::options::Options;
 use super::path::segment;
 use super::property::Rules;
 use super::readback::{Contact, not_it};
-use super::record::{Fields, at, id_of, is_whole, name_of};
+use super::record::{Fields, Refused, at, id_of, is_whole, name_of};
 use super::shape::{Extra, body, required};
 use super::writer::{LeftOut, Settled, Told, Writer, done};
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 
 /// Marks users as unsubscribed: `POST /users/unsubscribe/{id}`, without a body.
@@ -36,7 +35,7 @@ impl Unsubscribe {
 }
 
 impl Writer for Unsubscribe {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let known = ["crmhero_user_id", "user_id", "email"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let email = email_of(&fields, "email")?;
@@ -105,7 +104,7 @@ impl SetAttributes {
 }
 
 impl Writer for SetAttributes {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         let fields = self.extra.only(Fields::parse(text)?, &["user_id", "attributes"], left_out)?;
         let user_id = required(id_of(&fields, "user_id")?, "user_id")?;
         let given = fields.0.into_iter().find(|(name, _)| name == "attributes");
@@ -172,7 +171,7 @@ impl AddToCompany {
 }
 
 impl Writer for AddToCompany {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
         const KNOWN: [&str; 6] = [
             "company_id",
             "company_name",
@@ -221,7 +220,7 @@ impl Writer for AddToCompany {
     }
 }
 
-fn one_of_users(fields: &Fields<'_>) -> Result<(&'static str, String), Rejection> {
+fn one_of_users(fields: &Fields<'_>) -> Result<(&'static str, String), Refused> {
     super::shape::one_of(vec![
         ("internal_user_id", id_of(fields, "internal_user_id")?),
         ("user_id", name_of(fields, "user_id")?),
@@ -230,7 +229,7 @@ fn one_of_users(fields: &Fields<'_>) -> Result<(&'static str, String), Rejection
 }
 
 /// An id as a segment of a path.
-pub(super) fn as_segment(id: &str, field: &str) -> Result<String, Rejection> {
+pub(super) fn as_segment(id: &str, field: &str) -> Result<String, Refused> {
     segment(id).ok_or_else(|| at(field, "path", "cannot be part of a path"))
 }
 

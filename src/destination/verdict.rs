@@ -31,9 +31,9 @@ pub(super) enum Verdict<'a> {
     /// The service refused what was sent.
     Refused(Refusal),
     /// Known not done, for a cause that is no record's fault.
-    Stopped(Failure),
+    Stopped(Box<Failure>),
     /// It may have been done.
-    Unclear(Failure),
+    Unclear(Box<Failure>),
     /// A dry run kept it back.
     Withheld,
 }
@@ -62,7 +62,7 @@ pub(super) fn verdict(result: &Result<Response, HttpError>, sent: Sent) -> Verdi
         Ok(response) => response,
         Err(error) => return no_answer(error),
     };
-    let failure = match interpret(response) {
+    let mut failure = match interpret(response) {
         Ok(answer) => return Verdict::Answered(answer.data),
         Err(failure) => failure,
     };
@@ -73,7 +73,8 @@ pub(super) fn verdict(result: &Result<Response, HttpError>, sent: Sent) -> Verdi
         (_, 503) if sent.repeat_safe => Verdict::Stopped(failure),
         (_, 404 | 410) if said.is_none() && !sent.path_names_record => Verdict::Stopped(failure),
         (_, 200..=299 | 400..=500) if said.as_deref().is_some_and(asks_for_patience) => {
-            Verdict::Stopped(Failure { action: Action::RetryLater, ..failure })
+            failure.action = Action::RetryLater;
+            Verdict::Stopped(failure)
         }
         (_, 200..=299 | 500) if said.is_none() => Verdict::Unclear(failure),
         (_, 200..=299 | 400..=500) => Verdict::Refused(refusal(said, failure, status)),
@@ -84,16 +85,16 @@ pub(super) fn verdict(result: &Result<Response, HttpError>, sent: Sent) -> Verdi
 fn no_answer(error: &HttpError) -> Verdict<'static> {
     match error.kind {
         ErrorKind::Withheld => Verdict::Withheld,
-        _ if error.maybe_sent => Verdict::Unclear(Failure::from(error.clone())),
+        _ if error.maybe_sent => Verdict::Unclear(error.clone().into()),
         ErrorKind::TooLarge => Verdict::Refused(Refusal {
             rejection: rejection(None, "too-large", &error.message),
             not_found: false,
         }),
-        _ => Verdict::Stopped(Failure::from(error.clone())),
+        _ => Verdict::Stopped(error.clone().into()),
     }
 }
 
-fn refusal(said: Option<String>, failure: Failure, status: u16) -> Refusal {
+fn refusal(said: Option<String>, failure: Box<Failure>, status: u16) -> Refusal {
     let not_found = failure.code == "not-found"
         || said.as_ref().is_some_and(|message| has(message, "doesn't exist"));
     let code = if not_found { "not-found" } else { "refused" };
@@ -227,6 +228,6 @@ mod tests {
     }
 
     fn code(kind: ErrorKind) -> String {
-        Failure::from(no_answer(kind, true)).code
+        Box::<Failure>::from(no_answer(kind, true)).code
     }
 }

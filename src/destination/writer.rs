@@ -1,15 +1,15 @@
 //! What an operation has to say for itself; the engine in [`super::run`] does the rest.
 
+use super::record::{Refused};
 use super::item::Item;
 use crate::api::Api;
-use crate::bindings::destination::Rejection;
 use crate::bindings::http::Request;
 use crate::bindings::types::Notice;
 
 /// An operation with its options.
 pub(super) trait Writer {
     /// Parses and checks a record; nothing is sent for one that is refused.
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Rejection>;
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused>;
 
     /// The request that writes these records, all of one group; never empty.
     fn request(&self, api: &Api, items: &[&Item]) -> Request;

@@ -64,7 +64,7 @@ pub(crate) fn read(
     transport: &impl Transport,
     api: &Api,
     state: Option<&str>,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(STREAM, text)?,
         None => At::default(),
@@ -77,7 +77,7 @@ pub(crate) fn read(
 }
 
 /// Reads which collections there are past those that were read.
-fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Page, Failure> {
+fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Page, Box<Failure>> {
     let response = transport.send(&api.get("/knowledge/collections", &[]))?;
     let rows = rows(&response, "collections")?;
     let id = |row: &&str| fields(row, &[COLLECTION])?[0]?.parse::<u64>().ok();
@@ -100,7 +100,7 @@ fn read_articles(
     api: &Api,
     id: u64,
     mut run: Run,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     let response = transport.send(&request(api, id, run.pages.page()))?;
     if let Err(failure) = interpret(&response) {
         if failure.code != "not-found" {

@@ -80,7 +80,7 @@ pub(crate) fn read(
     options: ContactOptions,
     mode: Mode,
     state: Option<&str>,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     let mut at = match state {
         Some(text) => state::read::<At>(list.name(), text)?,
         None => At::default(),
@@ -124,7 +124,7 @@ pub(crate) fn read(
 
 /// The run that the state is in, or the next one. A full run that was asked for does not go on from
 /// an incremental one.
-fn go_on(at: &mut At, options: ContactOptions, mode: Mode) -> Result<Run, Failure> {
+fn go_on(at: &mut At, options: ContactOptions, mode: Mode) -> Result<Run, Box<Failure>> {
     if let Some(run) = at.run.take().filter(|run| run.full || mode == Mode::Incremental) {
         return if run.walk.is_sound() {
             Ok(run)
@@ -155,7 +155,7 @@ fn request(api: &Api, list: List, ask: Ask) -> Request {
 }
 
 /// The rows of an answer, or what is wrong with it.
-fn contacts(response: &Response, list: List) -> Result<Vec<Contact<'_>>, Failure> {
+fn contacts(response: &Response, list: List) -> Result<Vec<Contact<'_>>, Box<Failure>> {
     if let (Body::Text(text), 200..300) = (&response.body, response.status)
         && let Some(contacts) = rows::contacts(text, list.name())
     {

@@ -91,7 +91,7 @@ pub(crate) fn read(
     api: &Api,
     options: &Options,
     state: Option<&str>,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(STREAM, text)?,
         None => At::default(),
@@ -110,7 +110,7 @@ pub(crate) fn read(
 }
 
 /// The rows that the pointer leads to. One object is one record, where the list is not paged.
-fn rows<'a>(response: &'a Response, options: &Options) -> Result<Vec<&'a str>, Failure> {
+fn rows<'a>(response: &'a Response, options: &Options) -> Result<Vec<&'a str>, Box<Failure>> {
     interpret(response)?;
     let text = match &response.body {
         Body::Text(text) => text.trim(),

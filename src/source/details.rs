@@ -125,7 +125,7 @@ pub(crate) fn read(
     list: List,
     state: Option<&str>,
     limits: &Limits,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(stream(list), text)?,
         None => At::default(),
@@ -143,7 +143,7 @@ pub(crate) fn read(
             Err(failure) if sent == 0 => return Err(failure),
             Err(failure) => {
                 let page = page(api, list, sorted, run);
-                return Ok(Page { progress: Progress::Stopped(failure), ..page });
+                return Ok(Page { progress: Progress::Stopped(*failure), ..page });
             }
         }
         let enough =
@@ -165,7 +165,7 @@ fn read_list(
     list: List,
     run: &mut Run,
     sorted: &mut Sorted,
-) -> Result<(), Failure> {
+) -> Result<(), Box<Failure>> {
     let page = run.pages.page().to_string();
     let query = [
         ("page", page.as_str()),
@@ -214,7 +214,7 @@ fn read_list(
 }
 
 /// The texts of the rows of a list.
-fn listed(response: &Response, list: List) -> Result<Vec<&str>, Failure> {
+fn listed(response: &Response, list: List) -> Result<Vec<&str>, Box<Failure>> {
     interpret(response)?;
     let contacts = match &response.body {
         Body::Text(text) => rows::contacts(text, list.name()),
@@ -232,7 +232,7 @@ fn read_one(
     id: &Id,
     run: &mut Run,
     sorted: &mut Sorted,
-) -> Result<(), Failure> {
+) -> Result<(), Box<Failure>> {
     let response = transport.send(&request(api, list, id))?;
     match interpret(&response) {
         Ok(answer) => {

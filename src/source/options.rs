@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::stamp::Stamp;
-use crate::bindings::types::{Action, Failure, Problem};
-use crate::failure::pointer;
+use crate::bindings::types::{Failure, Problem};
+use crate::failure::{self, pointer};
 use crate::json::Value;
 
 /// The fields of a form while they are parsed: each is taken once, and what is left over is unknown.
@@ -114,11 +114,8 @@ impl ContactOptions {
 }
 
 /// Faults of the options as one failure.
-pub(crate) fn invalid(problems: Vec<Problem>) -> Failure {
-    let message: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
-    let message = message.join(" ");
-    let field = problems.into_iter().next().map(|problem| problem.field);
-    Failure { field, ..Failure::new(Action::FixSettings, "invalid-options", message) }
+pub(crate) fn invalid(problems: Vec<Problem>) -> Box<Failure> {
+    failure::invalid("invalid-options", problems)
 }
 
 /// A whole number within bounds.

@@ -32,7 +32,7 @@ impl Pages {
     }
 
     /// Goes past a page that holds these rows; whether the list ends here.
-    pub(crate) fn take(&mut self, rows: &[&str]) -> Result<bool, Failure> {
+    pub(crate) fn take(&mut self, rows: &[&str]) -> Result<bool, Box<Failure>> {
         let page = self.page;
         self.page = page.saturating_add(1);
         if rows.is_empty() {
@@ -51,7 +51,7 @@ impl Pages {
     }
 }
 
-fn repeats(page: u64) -> Failure {
+fn repeats(page: u64) -> Box<Failure> {
     let (code, message) = if page == 1 {
         (
             "page-numbering",

@@ -126,13 +126,14 @@ pub(crate) struct Brought {
     pub(crate) records: Vec<String>,
     pub(crate) pages: Vec<Page>,
     pub(crate) state: Option<String>,
-    pub(crate) end: Result<Progress, Failure>,
+    pub(crate) end: Result<Progress, Box<Failure>>,
 }
 
 impl Brought {
     pub(crate) fn code(&self) -> &str {
         match &self.end {
-            Ok(Progress::Stopped(failure)) | Err(failure) => &failure.code,
+            Ok(Progress::Stopped(failure)) => &failure.code,
+            Err(failure) => &failure.code,
             Ok(Progress::CompleteUnproved(notices)) => &notices[0].code,
             Ok(Progress::Complete) => "complete",
             Ok(Progress::More) => "more",

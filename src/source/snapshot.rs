@@ -34,7 +34,7 @@ pub(crate) fn read(
     api: &Api,
     snapshot: Snapshot,
     state: Option<&str>,
-) -> Result<Page, Failure> {
+) -> Result<Page, Box<Failure>> {
     if let Some(text) = state {
         state::read::<At>(snapshot.stream, text)?;
     }
@@ -47,13 +47,13 @@ pub(crate) fn read(
 }
 
 /// The rows of an answer with a list directly under `data`.
-pub(crate) fn rows<'a>(response: &'a Response, what: &str) -> Result<Vec<&'a str>, Failure> {
+pub(crate) fn rows<'a>(response: &'a Response, what: &str) -> Result<Vec<&'a str>, Box<Failure>> {
     let answer = interpret(response)?;
     answer.data.and_then(|data| elements(data)).ok_or_else(|| unexpected(response, what))
 }
 
 /// The failure of an answer that can be read and is not what was asked for.
-pub(crate) fn unexpected(response: &Response, what: &str) -> Failure {
+pub(crate) fn unexpected(response: &Response, what: &str) -> Box<Failure> {
     let message = format!("Customerly answered {} without a list of {what}.", response.status);
     Failure::new(Action::RetryLater, "unexpected-answer", message)
         .retry_after(response.retry_after_ms)

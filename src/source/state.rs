@@ -16,7 +16,7 @@ pub(crate) fn write(stream: &str, at: &mut dyn Store) -> String {
 }
 
 /// Reads the state of a stream back.
-pub(crate) fn read<T: Store + Default>(stream: &str, text: &str) -> Result<T, Failure> {
+pub(crate) fn read<T: Store + Default>(stream: &str, text: &str) -> Result<T, Box<Failure>> {
     let mut at = T::default();
     match read_into(&mut at, stream, text) {
         Ok(()) => Ok(at),
@@ -24,14 +24,14 @@ pub(crate) fn read<T: Store + Default>(stream: &str, text: &str) -> Result<T, Fa
     }
 }
 
-fn read_into(at: &mut dyn Store, stream: &str, text: &str) -> Result<(), Failure> {
+fn read_into(at: &mut dyn Store, stream: &str, text: &str) -> Result<(), Box<Failure>> {
     let state = open(stream, text)?;
     let is_read = state.get("at").is_some_and(|value| at.read(value));
     is_read.then_some(()).ok_or_else(|| damaged("it does not hold what it should"))
 }
 
 /// The state, if it is one of this stream and in a format that can be read.
-fn open<'a>(stream: &str, text: &'a str) -> Result<Value<'a>, Failure> {
+fn open<'a>(stream: &str, text: &'a str) -> Result<Value<'a>, Box<Failure>> {
     if text.len() > MOST_BYTES {
         return Err(damaged("it is too long"));
     }
@@ -61,7 +61,7 @@ fn open<'a>(stream: &str, text: &'a str) -> Result<Value<'a>, Failure> {
 }
 
 /// The failure of a state that makes no sense.
-pub(crate) fn damaged(how: &str) -> Failure {
+pub(crate) fn damaged(how: &str) -> Box<Failure> {
     Failure::new(Action::StartOver, "damaged-state", format!("The state is damaged: {how}."))
         .remedy("Read again from the beginning; what was read before stays valid.")
 }

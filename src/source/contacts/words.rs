@@ -49,7 +49,7 @@ pub(super) fn lesson(lesson: Lesson) -> Notice {
 }
 
 /// Why a walk cannot go on.
-pub(super) fn halted(halt: Halt) -> Failure {
+pub(super) fn halted(halt: Halt) -> Box<Failure> {
     let (code, message) = match halt {
         Halt::NoProgress => (
             "no-progress",
