@@ -126,7 +126,7 @@ mod component {
         }
 
         fn read(request: source::ReadRequest) -> Result<source::Page, types::Failure> {
-            crate::source::read(&Host, &request).map_err(|failure| *failure)
+            crate::source::read(&Host, &request).map(|page| *page).map_err(|failure| *failure)
         }
     }
 

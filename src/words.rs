@@ -30,6 +30,11 @@ pub(crate) fn is_letter(letter: char) -> bool {
         || matches!(letter, 'À'..='\u{167f}' | '\u{1681}'..='\u{1fff}' | '\u{2c00}'..='\u{2dff}' | '\u{3040}'..='\u{fdff}')
 }
 
+/// Whether a character is one of these.
+pub(crate) fn is_any(letter: char, letters: &str) -> bool {
+    letters.chars().any(|known| known == letter)
+}
+
 /// Where `part` stands in `text` first.
 pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
     text.as_bytes().windows(part.len().max(1)).position(|window| window == part.as_bytes())

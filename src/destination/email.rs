@@ -1,7 +1,7 @@
 //! E-mail addresses: whether one is plausible, and where one is spoken of in a sentence.
 
 use super::record::{Fields, Kind, Refused, at, kind, text};
-use crate::words::{cut, find, is_letter};
+use crate::words::{cut, find, has, is_any, is_letter};
 
 /// Most bytes of an address (RFC 5321).
 const LONGEST: usize = 254;
@@ -32,8 +32,8 @@ pub(super) fn is_plausible(address: &str) -> bool {
         && (1..=LONGEST_LOCAL).contains(&local.len())
         && local
             .chars()
-            .all(|c| !c.is_whitespace() && !c.is_control() && !"@,;:<>()[]\\\"".contains(c))
-        && domain.contains('.')
+            .all(|c| !c.is_whitespace() && !c.is_control() && !is_any(c, "@,;:<>()[]\\\""))
+        && has(domain, ".")
         && domain.split('.').all(is_label)
 }
 
@@ -48,11 +48,11 @@ pub(super) fn places(sentence: &str, address: &str) -> Vec<(usize, usize)> {
         let mut after = sentence.get(end..).unwrap_or_default().chars();
         let ends = match after.next() {
             Some('.') => !after.next().is_some_and(is_letter),
-            Some(next) => !(is_letter(next) || "-_@".contains(next)),
+            Some(next) => !(is_letter(next) || is_any(next, "-_@")),
             None => true,
         };
         let begins = before
-            .is_none_or(|before| !(is_letter(before) || ".!#$%&*+/=?^_{|}~-@".contains(before)));
+            .is_none_or(|before| !(is_letter(before) || is_any(before, ".!#$%&*+/=?^_{|}~-@")));
         if begins && ends {
             places.push((start, end));
         }

@@ -53,18 +53,21 @@ impl<'a> Options<'a> {
 
     /// One of some words; the first if it is absent.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> T {
-        let (_, default) = words.first().expect("a choice has words to choose from");
-        let Some(word) = self.text(name) else {
-            return *default;
-        };
-        if let Some((_, value)) = words.iter().find(|(known, _)| *known == word) {
-            return *value;
-        }
         let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let message =
-            format!("The option `{name}` cannot be `{word}`: choose one of {}.", known.join(", "));
-        self.fault(name, "choice", message);
-        *default
+        words[self.index(name, &known)].1
+    }
+
+    /// The place of a word among those that are known; 0 if it is absent.
+    fn index(&mut self, name: &str, known: &[&str]) -> usize {
+        let Some(word) = self.text(name) else {
+            return 0;
+        };
+        known.iter().position(|known| *known == word).unwrap_or_else(|| {
+            let known = known.join(", ");
+            let message = format!("The option `{name}` cannot be `{word}`: choose one of {known}.");
+            self.fault(name, "choice", message);
+            0
+        })
     }
 
     /// A text.

@@ -136,17 +136,23 @@ fn read<'a>(cursor: &mut Cursor<'a>, depth: u32) -> Option<Value<'a>> {
     })
 }
 
-fn by_name<'a>(fields: Vec<(Cow<'a, str>, Value<'a>)>) -> Vec<(Cow<'a, str>, Value<'a>)> {
+type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
+fn by_name(mut fields: Fields<'_>) -> Fields<'_> {
     if fields.is_sorted_by(|(name, _), (next, _)| name < next) {
         return fields;
     }
-    let order = order(&mut fields.iter().map(|(name, _)| name.as_ref()));
-    let lasts = order.iter().enumerate().filter(|(index, (name, _))| {
-        order.get(index + 1).is_none_or(|(next, _)| next != name)
-    });
-    let lasts: Vec<usize> = lasts.map(|(_, (_, at))| *at).collect();
-    let mut fields: Vec<_> = fields.into_iter().map(Some).collect();
-    lasts.into_iter().filter_map(|at| fields[at].take()).collect()
+    let order = order(&mut fields.iter().map(|(name, _)| name.as_ref())).into_iter();
+    let order: Vec<usize> = order.map(|(_, at)| at).collect();
+    let mut sorted: Fields<'_> = Vec::with_capacity(fields.len());
+    for at in order {
+        let field = std::mem::replace(&mut fields[at], (Cow::Borrowed(""), Value::Null));
+        match sorted.last_mut() {
+            Some(last) if last.0 == field.0 => *last = field,
+            _ => sorted.push(field),
+        }
+    }
+    sorted
 }
 
 #[cfg(test)]

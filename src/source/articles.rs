@@ -64,7 +64,7 @@ pub(crate) fn read(
     transport: &impl Transport,
     api: &Api,
     state: Option<&str>,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(STREAM, text)?,
         None => At::default(),
@@ -77,7 +77,7 @@ pub(crate) fn read(
 }
 
 /// Reads which collections there are past those that were read.
-fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Page, Box<Failure>> {
+fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Box<Page>, Box<Failure>> {
     let response = transport.send(&api.get("/knowledge/collections", &[]))?;
     let rows = rows(&response, "collections")?;
     let id = |row: &&str| fields(row, &[COLLECTION])?[0]?.parse::<u64>().ok();
@@ -100,7 +100,7 @@ fn read_articles(
     api: &Api,
     id: u64,
     mut run: Run,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     let response = transport.send(&request(api, id, run.pages.page()))?;
     if let Err(failure) = interpret(&response) {
         if failure.code != "not-found" {
@@ -110,8 +110,9 @@ fn read_articles(
         run.end_collection(id);
         let message =
             format!("The collection {id} was listed, and is not found: {}", failure.message);
-        let notices = vec![Notice::new("collection-gone", message)];
-        return Ok(Page { notices, ..page(api, Sorted::new(), run) });
+        let mut page = page(api, Sorted::new(), run);
+        page.notices.push(Notice::new("collection-gone", message));
+        return Ok(page);
     }
     let rows = rows(&response, STREAM)?;
     if run.pages.take(&rows)? {
@@ -143,17 +144,22 @@ impl Run {
     }
 }
 
-fn page(api: &Api, sorted: Sorted, run: Run) -> Page {
+fn page(api: &Api, sorted: Sorted, run: Run) -> Box<Page> {
     if run.is_done() {
-        let progress = run.end();
-        return Page { progress, ..sorted.into_page(state::write(STREAM, &mut At { run: None })) };
+        let mut page = sorted.into_page(state::write(STREAM, &mut At { run: None }));
+        page.progress = run.end();
+        return page;
     }
-    let under_way =
-        run.ids.iter().take(1).flat_map(|&id| run.pages.ahead().map(move |at| (id, at)));
-    let later =
-        run.ids.iter().skip(1).flat_map(|&id| Pages::default().ahead().map(move |at| (id, at)));
-    let ahead = under_way.chain(later).take(AHEAD).map(|(id, at)| request(api, id, at)).collect();
-    Page { ahead, ..sorted.into_page(state::write(STREAM, &mut At { run: Some(run) })) }
+    let mut ahead = Vec::new();
+    let mut pages = run.pages;
+    for id in run.ids.iter().take(AHEAD) {
+        ahead.extend(pages.ahead().map(|page| request(api, *id, page)));
+        pages = Pages::default();
+    }
+    ahead.truncate(AHEAD);
+    let mut page = sorted.into_page(state::write(STREAM, &mut At { run: Some(run) }));
+    page.ahead = ahead;
+    page
 }
 
 fn request(api: &Api, id: u64, page: u64) -> Request {

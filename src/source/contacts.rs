@@ -80,7 +80,7 @@ pub(crate) fn read(
     options: ContactOptions,
     mode: Mode,
     state: Option<&str>,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     let mut at = match state {
         Some(text) => state::read::<At>(list.name(), text)?,
         None => At::default(),
@@ -91,9 +91,13 @@ pub(crate) fn read(
     let contacts = match contacts(&response, list) {
         Ok(contacts) => contacts,
         Err(failure) => {
-            return refused(&failure, ask, &mut run).map_or(Err(failure), |notice| {
-                Ok(Page { notices: vec![notice], ..page(list, &mut At { run: Some(run), ..at }, api) })
-            });
+            let Some(notice) = refused(&failure, ask, &mut run) else {
+                return Err(failure);
+            };
+            at.run = Some(run);
+            let mut page = page(list, &mut at, api);
+            page.notices.push(notice);
+            return Ok(page);
         }
     };
     let rows: Vec<_> = contacts.iter().map(row).collect();
@@ -106,20 +110,19 @@ pub(crate) fn read(
     }
     let notices = taken.lessons.into_iter().map(lesson).collect();
     let progress = if taken.done { end(&run, &at) } else { Progress::More };
-    let mut at = if taken.done {
-        let unstamped = run.walk.has_unstamped() || (at.unstamped && !run.full);
-        At { mark: run.walk.mark(), unstamped, run: None }
+    if taken.done {
+        at.unstamped = run.walk.has_unstamped() || (at.unstamped && !run.full);
+        at.mark = run.walk.mark();
     } else {
-        At { run: Some(run), ..at }
-    };
-    Ok(Page {
-        records: sorted.records,
-        quarantined: sorted.quarantined,
-        counts: sorted.counts,
-        notices,
-        progress,
-        ..page(list, &mut at, api)
-    })
+        at.run = Some(run);
+    }
+    let mut page = page(list, &mut at, api);
+    page.records = sorted.records;
+    page.quarantined = sorted.quarantined;
+    page.counts = sorted.counts;
+    page.notices = notices;
+    page.progress = progress;
+    Ok(page)
 }
 
 /// The run that the state is in, or the next one. A full run that was asked for does not go on from
@@ -236,14 +239,14 @@ fn end(run: &Run, at: &At) -> Progress {
 }
 
 /// A page without rows.
-fn page(list: List, at: &mut At, api: &Api) -> Page {
+fn page(list: List, at: &mut At, api: &Api) -> Box<Page> {
     let walk = at.run.as_ref().map(|run| &run.walk);
     let ahead = walk.map(|walk| walk.ahead(AHEAD)).unwrap_or_default();
-    Page {
-        mark: walk.map_or(at.mark, Walk::mark).map(|mark| mark.to_string()),
-        ahead: ahead.into_iter().map(|ask| request(api, list, ask)).collect(),
-        ..blank(state::write(list.name(), at))
-    }
+    let mark = walk.map_or(at.mark, Walk::mark).map(|mark| mark.to_string());
+    let mut page = blank(state::write(list.name(), at));
+    page.mark = mark;
+    page.ahead = ahead.into_iter().map(|ask| request(api, list, ask)).collect();
+    page
 }
 
 #[cfg(test)]

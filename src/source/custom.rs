@@ -91,7 +91,7 @@ pub(crate) fn read(
     api: &Api,
     options: &Options,
     state: Option<&str>,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(STREAM, text)?,
         None => At::default(),
@@ -102,11 +102,13 @@ pub(crate) fn read(
     let key: Vec<_> = options.key.iter().map(String::as_str).collect();
     let sorted = Sorted::of(&rows, Shape { key: &key, scalars: true });
     if options.page_size.is_none() || pages.take(&rows)? {
-        let page = sorted.into_page(state::write(STREAM, &mut At { pages: None }));
-        return Ok(Page { progress: Progress::Complete, ..page });
+        let mut page = sorted.into_page(state::write(STREAM, &mut At { pages: None }));
+        page.progress = Progress::Complete;
+        return Ok(page);
     }
-    let ahead = pages.ahead().map(|page| options.request(api, page)).collect();
-    Ok(Page { ahead, ..sorted.into_page(state::write(STREAM, &mut At { pages: Some(pages) })) })
+    let mut page = sorted.into_page(state::write(STREAM, &mut At { pages: Some(pages) }));
+    page.ahead = pages.ahead().map(|page| options.request(api, page)).collect();
+    Ok(page)
 }
 
 /// The rows that the pointer leads to. One object is one record, where the list is not paged.

@@ -125,7 +125,7 @@ pub(crate) fn read(
     list: List,
     state: Option<&str>,
     limits: &Limits,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     let at = match state {
         Some(text) => state::read::<At>(stream(list), text)?,
         None => At::default(),
@@ -142,8 +142,9 @@ pub(crate) fn read(
             Ok(()) => sent += 1,
             Err(failure) if sent == 0 => return Err(failure),
             Err(failure) => {
-                let page = page(api, list, sorted, run);
-                return Ok(Page { progress: Progress::Stopped(*failure), ..page });
+                let mut page = page(api, list, sorted, run);
+                page.progress = Progress::Stopped(*failure);
+                return Ok(page);
             }
         }
         let enough =
@@ -273,16 +274,16 @@ impl Run {
     }
 }
 
-fn page(api: &Api, list: List, sorted: Sorted, run: Run) -> Page {
+fn page(api: &Api, list: List, sorted: Sorted, run: Run) -> Box<Page> {
     if run.is_done() {
-        let progress = run.end();
-        return Page {
-            progress,
-            ..sorted.into_page(state::write(stream(list), &mut At { run: None }))
-        };
+        let mut page = sorted.into_page(state::write(stream(list), &mut At { run: None }));
+        page.progress = run.end();
+        return page;
     }
     let ahead = run.waiting.iter().rev().take(AHEAD).map(|id| request(api, list, id)).collect();
-    Page { ahead, ..sorted.into_page(state::write(stream(list), &mut At { run: Some(run) })) }
+    let mut page = sorted.into_page(state::write(stream(list), &mut At { run: Some(run) }));
+    page.ahead = ahead;
+    page
 }
 
 #[cfg(test)]

@@ -40,10 +40,14 @@ impl<'a> Form<'a> {
         match parse(&self.field(name)?) {
             Ok(value) => Some(value),
             Err(message) => {
-                self.problems.push(Problem::new(pointer(name), "invalid", message));
+                self.fault(name, "invalid", message);
                 None
             }
         }
+    }
+
+    fn fault(&mut self, name: &str, code: &str, message: String) {
+        self.problems.push(Problem::new(pointer(name), code, message));
     }
 
     /// Removes a field; none if it is absent or null.

@@ -9,9 +9,9 @@ impl Default for Counts {
     }
 }
 
-/// A page without rows, with more to come.
-pub(crate) fn blank(state: String) -> Page {
-    Page {
+/// A page without rows, with more to come. It is boxed, so that it is not copied field by field at every step.
+pub(crate) fn blank(state: String) -> Box<Page> {
+    Box::new(Page {
         records: Vec::new(),
         deleted: Vec::new(),
         quarantined: Vec::new(),
@@ -23,5 +23,5 @@ pub(crate) fn blank(state: String) -> Page {
         notices: Vec::new(),
         wait_ms: None,
         ahead: Vec::new(),
-    }
+    })
 }

@@ -34,7 +34,7 @@ pub(crate) fn read(
     api: &Api,
     snapshot: Snapshot,
     state: Option<&str>,
-) -> Result<Page, Box<Failure>> {
+) -> Result<Box<Page>, Box<Failure>> {
     if let Some(text) = state {
         state::read::<At>(snapshot.stream, text)?;
     }
@@ -42,8 +42,10 @@ pub(crate) fn read(
     let rows = rows(&response, snapshot.stream)?;
     let sorted = Sorted::of(&rows, Shape { key: snapshot.key.as_slice(), scalars: snapshot.scalars });
     let total = u64::try_from(rows.len()).ok();
-    let page = sorted.into_page(state::write(snapshot.stream, &mut At {}));
-    Ok(Page { progress: Progress::Complete, total, ..page })
+    let mut page = sorted.into_page(state::write(snapshot.stream, &mut At {}));
+    page.progress = Progress::Complete;
+    page.total = total;
+    Ok(page)
 }
 
 /// The rows of an answer with a list directly under `data`.

@@ -98,14 +98,13 @@ impl Sorted {
     }
 
     /// The page of these rows.
-    pub(crate) fn into_page(self, state: String) -> Page {
-        Page {
-            records: self.records,
-            quarantined: self.quarantined,
-            notices: self.notices,
-            counts: self.counts,
-            ..blank(state)
-        }
+    pub(crate) fn into_page(self, state: String) -> Box<Page> {
+        let mut page = blank(state);
+        page.records = self.records;
+        page.quarantined = self.quarantined;
+        page.notices = self.notices;
+        page.counts = self.counts;
+        page
     }
 }
 

@@ -69,7 +69,8 @@ impl Build {
         Ok(self.target_dir.join(TARGET).join("component").join(file))
     }
 
-    /// The flags that map every folder of this machine to a fixed name. Where two match, the compiler takes the last.
+    /// The flags that map every folder of this machine to a fixed name, where the compiler takes the last of two that
+    /// match; and that numbers which the linker fills in take no more bytes than they need, a fifteenth of the whole.
     fn flags(&self) -> Result<OsString, String> {
         let sources = self.cargo_home.join("registry").join("src");
         let mut pairs = vec![
@@ -90,12 +91,9 @@ impl Build {
         let commit = commit.ok_or("rustc -vV names no commit-hash")?;
         let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
         pairs.push((library, format!("/rustc/{commit}")));
-        let mut flags = OsString::new();
-        for (index, (from, to)) in pairs.iter().enumerate() {
-            if index > 0 {
-                flags.push("\x1f");
-            }
-            flags.push("--remap-path-prefix=");
+        let mut flags = OsString::from("-Clink-arg=--compress-relocations");
+        for (from, to) in &pairs {
+            flags.push("\x1f--remap-path-prefix=");
             flags.push(from);
             flags.push("=");
             flags.push(to);
