@@ -19,7 +19,7 @@ mod text;
 mod value;
 
 pub(crate) use self::compact::include_json;
-pub(crate) use self::scan::{Cursor, Fault, elements, members};
+pub(crate) use self::scan::{Cursor, Fault, elements, is_named, members};
 pub(crate) use self::store::{
     Fields, Store, Writer, read_list, read_object, stored, worded, write_list, write_object,
 };

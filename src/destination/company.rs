@@ -30,7 +30,7 @@ impl SetAttributes {
 }
 
 impl Writer for SetAttributes {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let known = ["company_id", "company_name", "attributes"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let company_id = required(id_of(&fields, "company_id")?, "company_id")?;
@@ -57,15 +57,14 @@ impl Writer for SetAttributes {
             return Err(refused(None, "required", message));
         }
         let properties = properties.as_ref().map(Fields::to_json);
-        Ok(Item {
-            path: format!("/company/add-attributes/{}", as_segment(&company_id, "company_id")?),
-            body: Some(body(&[
+        let mut item = Box::<Item>::default();
+        item.path = format!("/company/add-attributes/{}", as_segment(&company_id, "company_id")?);
+        item.body = Some(body(&[
                 ("company_name", name.as_deref()),
                 ("attributes", properties.as_deref()),
-            ])),
-            key: Some(company_id),
-            ..Item::default()
-        })
+            ]));
+        item.key = Some(company_id);
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

@@ -178,7 +178,7 @@ impl Upsert {
 }
 
 impl Writer for Upsert {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let fields = Fields::parse(text)?;
         let email = email_of(&fields, "email")?
             .ok_or_else(|| at("email", "required", "is missing: it decides which contact it is"))?;
@@ -227,14 +227,13 @@ impl Writer for Upsert {
             }
             sent.push("attributes", Cow::Owned(all.to_json()));
         }
-        Ok(Item {
-            key: Some(email.clone()),
-            lookup: Some(Lookup::contact(self.contact.path(), "email", &email)),
-            body: Some(sent.to_json()),
-            email: Some(email),
-            user_id,
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.key = Some(email.clone());
+        item.lookup = Some(Lookup::contact(self.contact.path(), "email", &email));
+        item.body = Some(sent.to_json());
+        item.email = Some(email);
+        item.user_id = user_id;
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

@@ -102,7 +102,7 @@ impl Custom {
 }
 
 impl Writer for Custom {
-    fn parse(&self, text: &str, _: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, _: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let fields = Fields::parse(text)?;
         let path = self.path(&fields)?;
         let mut query = Vec::new();
@@ -121,7 +121,11 @@ impl Writer for Custom {
                 Some(wrap(wrapper, Cow::Owned(list)))
             }
         };
-        Ok(Item { path, query, body, ..Item::default() })
+        let mut item = Box::<Item>::default();
+        item.path = path;
+        item.query = query;
+        item.body = body;
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

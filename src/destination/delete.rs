@@ -46,7 +46,7 @@ impl Delete {
 }
 
 impl Writer for Delete {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let known: &[&str] = match self.by {
             By::Either => &["email", "user_id"],
             By::Email => &["email"],
@@ -60,12 +60,11 @@ impl Writer for Delete {
             By::Email => ("email", required(email, "email")?),
             By::UserId => ("user_id", required(user_id, "user_id")?),
         };
-        Ok(Item {
-            key: Some(format!("{by} {value}")),
-            lookup: Some(Lookup::contact(self.contact.path(), by, &value)),
-            query: vec![(by.to_owned(), value)],
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.key = Some(format!("{by} {value}"));
+        item.lookup = Some(Lookup::contact(self.contact.path(), by, &value));
+        item.query = vec![(by.to_owned(), value)];
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

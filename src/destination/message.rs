@@ -28,7 +28,7 @@ impl Send {
 }
 
 impl Writer for Send {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let known = ["from", "to", "content", "attachments"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         check_party(&fields, "from")?;
@@ -40,7 +40,9 @@ impl Writer for Send {
                 return Err(at("attachments", "type", "is not a list of objects"));
             }
         }
-        Ok(Item { body: Some(fields.to_json()), ..Item::default() })
+        let mut item = Box::<Item>::default();
+        item.body = Some(fields.to_json());
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

@@ -62,7 +62,7 @@ struct Run<'a> {
     repeat_safe: bool,
     requests_left: u32,
     /// One per record; none if it is not to be sent.
-    items: Vec<Option<Item>>,
+    items: Vec<Option<Box<Item>>>,
     /// One per record; none as long as nothing is known.
     outcomes: Vec<Option<Outcome>>,
     stopped: Option<Box<Failure>>,
@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
         batch: &Batch,
     ) -> Self {
         let mut left_out = LeftOut::default();
-        let mut items: Vec<Option<Item>> = Vec::new();
+        let mut items: Vec<Option<Box<Item>>> = Vec::new();
         let mut outcomes = Vec::new();
         for record in &batch.records {
             let (item, outcome) = match writer.parse(record, &mut left_out) {
@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
             .items
             .iter()
             .enumerate()
-            .filter_map(|(index, item)| Some((index, item.as_ref()?)))
+            .filter_map(|(index, item)| Some((index, item.as_deref()?)))
             .collect();
         let firsts = firsts(&mut sent.iter().map(|(_, item)| item.group.as_str()));
         // By the place of its first record.
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
     fn send(&mut self, group: &[usize]) -> Vec<usize> {
         let writer = self.writer;
         let items: Vec<&Item> =
-            group.iter().map(|index| self.items[*index].as_ref().expect("it is sent")).collect();
+            group.iter().map(|index| self.items[*index].as_deref().expect("it is sent")).collect();
         let request = writer.request(self.api, &items);
         self.requests_left -= 1;
         let result = self.transport.send(&request);
@@ -327,7 +327,7 @@ impl<'a> Run<'a> {
 }
 
 /// Of records with one key only the last is sent.
-fn supersede(items: &mut [Option<Item>], outcomes: &mut [Option<Outcome>]) {
+fn supersede(items: &mut [Option<Box<Item>>], outcomes: &mut [Option<Outcome>]) {
     let keyed = || items.iter().enumerate().rev().filter_map(|(index, item)| {
         Some((index, item.as_ref()?.key.as_deref()?))
     });

@@ -33,7 +33,7 @@ impl Tagging {
 }
 
 impl Writer for Tagging {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let known = ["tag", "user_id", "email", "contact"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let tag = required(name_of(&fields, "tag")?, "tag")?;
@@ -48,13 +48,12 @@ impl Writer for Tagging {
             }
             _ => return Err(at("contact", "choice", "is neither `user` nor `lead`")),
         };
-        Ok(Item {
-            key: Some(format!("{tag}\n{} {by} {value}", contact.path())),
-            group: tag,
-            body: Some(body(&[(by, fields.get(by))])),
-            lookup: Some(Lookup::contact(contact.path(), by, &value)),
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.key = Some(format!("{tag}\n{} {by} {value}", contact.path()));
+        item.group = tag;
+        item.body = Some(body(&[(by, fields.get(by))]));
+        item.lookup = Some(Lookup::contact(contact.path(), by, &value));
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
@@ -113,15 +112,14 @@ impl Drop {
 }
 
 impl Writer for Drop {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let fields = self.extra.only(Fields::parse(text)?, &["tag"], left_out)?;
         let tag = required(name_of(&fields, "tag")?, "tag")?;
-        Ok(Item {
-            body: Some(body(&[("tag", fields.get("tag"))])),
-            lookup: Some(Lookup { path: "/tags", by: None }),
-            key: Some(tag),
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.body = Some(body(&[("tag", fields.get("tag"))]));
+        item.lookup = Some(Lookup { path: "/tags", by: None });
+        item.key = Some(tag);
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

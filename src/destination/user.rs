@@ -35,7 +35,7 @@ impl Unsubscribe {
 }
 
 impl Writer for Unsubscribe {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let known = ["crmhero_user_id", "user_id", "email"];
         let fields = self.extra.only(Fields::parse(text)?, &known, left_out)?;
         let email = email_of(&fields, "email")?;
@@ -52,12 +52,11 @@ impl Writer for Unsubscribe {
             (None, Some(user_id)) => Some(Lookup::contact("/users", "user_id", user_id)),
             (None, None) => None,
         };
-        Ok(Item {
-            path: format!("/users/unsubscribe/{}", as_segment(&id, self.id_field)?),
-            key: Some(id),
-            lookup,
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.path = format!("/users/unsubscribe/{}", as_segment(&id, self.id_field)?);
+        item.key = Some(id);
+        item.lookup = lookup;
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
@@ -104,7 +103,7 @@ impl SetAttributes {
 }
 
 impl Writer for SetAttributes {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         let fields = self.extra.only(Fields::parse(text)?, &["user_id", "attributes"], left_out)?;
         let user_id = required(id_of(&fields, "user_id")?, "user_id")?;
         let given = fields.0.into_iter().find(|(name, _)| name == "attributes");
@@ -118,13 +117,12 @@ impl Writer for SetAttributes {
         if properties.0.is_empty() {
             return Err(at("attributes", "required", "has no property to set"));
         }
-        Ok(Item {
-            path: format!("/users/add-attributes/{}", as_segment(&user_id, "user_id")?),
-            body: Some(body(&[("attributes", Some(&properties.to_json()))])),
-            lookup: Some(Lookup::contact("/users", "user_id", &user_id)),
-            key: Some(user_id),
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.path = format!("/users/add-attributes/{}", as_segment(&user_id, "user_id")?);
+        item.body = Some(body(&[("attributes", Some(&properties.to_json()))]));
+        item.lookup = Some(Lookup::contact("/users", "user_id", &user_id));
+        item.key = Some(user_id);
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {
@@ -171,7 +169,7 @@ impl AddToCompany {
 }
 
 impl Writer for AddToCompany {
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused> {
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused> {
         const KNOWN: [&str; 6] = [
             "company_id",
             "company_name",
@@ -199,12 +197,11 @@ impl Writer for AddToCompany {
                 _ => sent.push(name, value),
             }
         }
-        Ok(Item {
-            path: "/users/add-to-company".into(),
-            key: Some(format!("{by} {value}\n{company_id}")),
-            body: Some(sent.to_json()),
-            ..Item::default()
-        })
+        let mut item = Box::<Item>::default();
+        item.path = "/users/add-to-company".into();
+        item.key = Some(format!("{by} {value}\n{company_id}"));
+        item.body = Some(sent.to_json());
+        Ok(item)
     }
 
     fn request(&self, api: &Api, items: &[&Item]) -> Request {

@@ -9,7 +9,7 @@ use crate::bindings::types::Notice;
 /// An operation with its options.
 pub(super) trait Writer {
     /// Parses and checks a record; nothing is sent for one that is refused.
-    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Item, Refused>;
+    fn parse(&self, text: &str, left_out: &mut LeftOut) -> Result<Box<Item>, Refused>;
 
     /// The request that writes these records, all of one group; never empty.
     fn request(&self, api: &Api, items: &[&Item]) -> Request;

@@ -27,6 +27,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is no white space.
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
@@ -57,7 +58,7 @@ impl<'a> Cursor<'a> {
         let around = self.open.len();
         loop {
             match next {
-                b'"' => self.string()?,
+                b'"' => self.nested_string()?,
                 b'{' | b'[' => {
                     self.at += 1;
                     let first = self.peek()?;
@@ -73,11 +74,7 @@ impl<'a> Cursor<'a> {
                         continue;
                     }
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.word("true")?,
-                b'f' => self.word("false")?,
-                b'n' => self.word("null")?,
-                _ => return None,
+                _ => self.scalar()?,
             }
             loop {
                 if self.open.len() == around {
@@ -123,6 +120,63 @@ impl<'a> Cursor<'a> {
         self.text.get(start..self.at)
     }
 
+    /// Passes an object: its text. Those of some fields are left in `found`, in the order of `names`; of a field that
+    /// occurs twice the last counts.
+    pub(crate) fn pick(&mut self, names: &[&str], found: &mut [Option<&'a str>]) -> Option<&'a str> {
+        self.expect(b'{')?;
+        let start = self.at - 1;
+        // A bit for each length that one of the names has: most fields are told apart by it.
+        let lengths = names.iter().fold(0_u64, |lengths, name| lengths | 1 << (name.len() % 64));
+        if self.peek()? != b'}' {
+            loop {
+                self.peek()?;
+                let name_start = self.at;
+                self.string()?;
+                let name_end = self.at;
+                let has_escape = self.has_escape;
+                self.expect(b':')?;
+                self.peek()?;
+                let value_start = self.at;
+                self.value()?;
+                let length = name_end.wrapping_sub(name_start + 2) % 64;
+                if has_escape || lengths >> length & 1 == 1 {
+                    let name = self.text.get(name_start..name_end)?;
+                    let index = names.iter().position(|known| is_named(name, has_escape, known));
+                    if let Some(slot) = index.and_then(|index| found.get_mut(index)) {
+                        *slot = self.text.get(value_start..self.at);
+                    }
+                }
+                if self.peek()? != b',' {
+                    break;
+                }
+                self.at += 1;
+            }
+        }
+        self.expect(b'}')?;
+        self.text.get(start..self.at)
+    }
+
+    /// Passes a value, after [`Cursor::peek`].
+    #[inline(always)]
+    fn value(&mut self) -> Option<()> {
+        match self.text.as_bytes().get(self.at)? {
+            b'"' => self.string(),
+            b'{' | b'[' => self.skip().map(drop),
+            _ => self.scalar(),
+        }
+    }
+
+    /// Passes a number, `true`, `false` or `null`.
+    fn scalar(&mut self) -> Option<()> {
+        match self.text.as_bytes().get(self.at)? {
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => None,
+        }
+    }
+
     /// Passes a list: `item` is called at each element.
     pub(crate) fn list(&mut self, item: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.expect(b'[')?;
@@ -144,41 +198,51 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let start = self.at;
-        self.string()?;
+        self.nested_string()?;
         let name = self.text.get(start..self.at);
         self.expect(b':')?;
         name
     }
 
+    /// [`Cursor::string`] where speed matters less than size.
+    #[inline(never)]
+    fn nested_string(&mut self) -> Option<()> {
+        self.string()
+    }
+
     /// Passes a string, eight bytes at a time.
+    #[inline(always)]
     fn string(&mut self) -> Option<()> {
         const ONES: u64 = u64::MAX / 255;
         let bytes = self.text.as_bytes();
         self.has_escape = false;
-        self.at += 1;
+        let mut at = self.at + 1;
         loop {
-            while let Some(word) = bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
                 let word = u64::from_le_bytes(*word);
-                let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-                let control = word.wrapping_sub(ONES * 0x20) & !word;
-                let quote = zero(word ^ (ONES * u64::from(b'"')));
-                let escape = zero(word ^ (ONES * u64::from(b'\\')));
+                let control = word.wrapping_sub(ONES * 0x20);
+                let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
+                let escape = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
                 // The lowest bit that is set is true; those above it may be borrowed from it.
-                let found = (control | quote | escape) & (ONES * 0x80);
+                let found = (control | quote | escape) & !word & (ONES * 0x80);
                 if found != 0 {
-                    self.at += (found.trailing_zeros() / 8) as usize;
+                    at += (found.trailing_zeros() / 8) as usize;
                     break;
                 }
-                self.at += 8;
+                at += 8;
             }
-            match bytes.get(self.at)? {
+            self.at = at;
+            match bytes.get(at)? {
                 b'"' => {
-                    self.at += 1;
+                    self.at = at + 1;
                     return Some(());
                 }
-                b'\\' => self.escape()?,
+                b'\\' => {
+                    self.escape()?;
+                    at = self.at;
+                }
                 0..0x20 => return None,
-                _ => self.at += 1,
+                _ => at += 1,
             }
         }
     }
@@ -228,22 +292,34 @@ impl<'a> Cursor<'a> {
     }
 
     fn digits(&mut self) -> Option<()> {
+        const ONES: u64 = u64::MAX / 255;
         let bytes = self.text.as_bytes();
         let start = self.at;
-        while bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
+        let mut at = start;
+        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let digits = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+            // What is above 9 reaches the highest bit, the lowest such byte by itself.
+            let others = (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80);
+            at += (others.trailing_zeros() / 8) as usize;
+            if others != 0 {
+                break;
+            }
         }
-        (self.at > start).then_some(())
+        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            at += 1;
+        }
+        self.at = at;
+        (at > start).then_some(())
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
-        for byte in word.bytes() {
-            if *self.text.as_bytes().get(self.at)? != byte {
-                return None;
-            }
-            self.at += 1;
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Some(());
         }
-        Some(())
+        self.at += rest.iter().zip(word).take_while(|(byte, known)| byte == known).count();
+        None
     }
 
     /// Why the last step was none.
@@ -256,6 +332,14 @@ impl<'a> Cursor<'a> {
             column: before.get(line..).unwrap_or_default().chars().count() + 1,
         }
     }
+}
+
+/// Whether the text of a string says this.
+pub(crate) fn is_named(text: &str, has_escape: bool, name: &str) -> bool {
+    if has_escape {
+        return string(text).is_some_and(|said| said == name);
+    }
+    text.len() == name.len() + 2 && text.get(1..=name.len()) == Some(name)
 }
 
 /// Where a text is not what it should be.

@@ -1,29 +1,14 @@
 //! Looks into the text of a JSON value without rewriting it.
 
-use crate::json::{Cursor, string};
+use crate::json::Cursor;
 
 /// The texts of some top-level fields, in the order of `names`; none if the value is no object. Of
 /// a field that occurs twice the last one counts.
 pub(crate) fn fields<'a>(text: &'a str, names: &[&str]) -> Option<Vec<Option<&'a str>>> {
     let mut cursor = Cursor::new(text);
     let mut found = vec![None; names.len()];
-    cursor.object(&mut |cursor, name| {
-        let has_escape = cursor.has_escape;
-        let value = cursor.skip()?;
-        if let Some(index) = names.iter().position(|known| is_named(name, has_escape, known)) {
-            found[index] = Some(value);
-        }
-        Some(())
-    })?;
+    cursor.pick(names, &mut found)?;
     Some(found)
-}
-
-/// Whether the text of a string says this.
-pub(crate) fn is_named(text: &str, has_escape: bool, name: &str) -> bool {
-    if has_escape {
-        return string(text).is_some_and(|said| said == name);
-    }
-    text.len() == name.len() + 2 && text.get(1..=name.len()) == Some(name)
 }
 
 /// The text of a value on one line. Between the tokens a line break is white space like any other,

@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::fields::{is_named, one_line};
+use super::fields::one_line;
 use super::stamp::Stamp;
-use crate::json::Cursor;
+use crate::json::{Cursor, is_named};
 
 /// A row of a list of contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,28 +78,15 @@ fn data<'a>(cursor: &mut Cursor<'a>, list: &str) -> Option<Vec<Contact<'a>>> {
 }
 
 fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
-    cursor.peek()?;
+    let first = cursor.peek()?;
     cursor.has_breaks = false;
-    let (mut key, mut stamp, mut attributes) = (None, None, None);
-    let raw = if cursor.peek()? == b'{' {
-        cursor.object(&mut |cursor, name| {
-            let has_escape = cursor.has_escape;
-            let value = cursor.skip()?;
-            match name.len() {
-                12 if name == "\"attributes\"" => attributes = Some(value),
-                13 if name == "\"last_update\"" => stamp = Some(value),
-                17 if name == "\"crmhero_user_id\"" => key = Some(value),
-                _ if !has_escape => {}
-                _ if is_named(name, true, "attributes") => attributes = Some(value),
-                _ if is_named(name, true, "last_update") => stamp = Some(value),
-                _ if is_named(name, true, "crmhero_user_id") => key = Some(value),
-                _ => {}
-            }
-            Some(())
-        })?
+    let mut found = [None; 3];
+    let raw = if first == b'{' {
+        cursor.pick(&["attributes", "last_update", "crmhero_user_id"], &mut found)?
     } else {
         cursor.skip()?
     };
+    let [attributes, stamp, key] = found;
     let names = |text: &&str| {
         text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
             && *text != "\"\""
