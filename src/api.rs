@@ -5,10 +5,9 @@ mod answer;
 pub(crate) use answer::message;
 pub use answer::{Answer, interpret};
 
-use crate::bindings::credentials::Authorization;
 use crate::bindings::http::{Body, Header, Parameter, Part, Request};
 use crate::credentials::authorization;
-use crate::settings::Settings;
+use crate::settings::{AuthHeader, Settings};
 
 /// The one origin that the connector addresses (confirmed).
 pub const ORIGIN: &str = "https://api.customerly.io";
@@ -17,15 +16,15 @@ pub const ORIGIN: &str = "https://api.customerly.io";
 pub const BASE_PATH: &str = "/v1";
 
 /// Builds requests that carry the credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Api {
-    authorization: Authorization,
+    auth_header: AuthHeader,
 }
 
 impl Api {
     /// For this credential.
     pub fn new(settings: &Settings) -> Self {
-        Api { authorization: authorization(settings.auth_header) }
+        Api { auth_header: settings.auth_header }
     }
 
     /// Reads `path` (below the base path, with its leading slash, percent-encoded).
@@ -55,12 +54,13 @@ impl Api {
         if body.is_some() {
             headers.push(header("Content-Type", "application/json"));
         }
-        headers.extend(self.authorization.headers.iter().cloned());
+        let authorization = authorization(self.auth_header);
+        headers.extend(authorization.headers);
         let query = query.iter().map(|(name, value)| parameter(name, value));
         Request {
             method: method.into(),
             url: format!("{ORIGIN}{BASE_PATH}{path}"),
-            query: query.chain(self.authorization.query.iter().cloned()).collect(),
+            query: query.chain(authorization.query).collect(),
             headers,
             body: body.map(Body::Text),
         }

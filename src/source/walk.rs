@@ -381,7 +381,12 @@ impl Walk {
             };
             return Ask { page, per_page: last.per_page };
         }
-        match self.end {
+        self.ask_for(self.end)
+    }
+
+    /// The page to ask for where the end of the list is proved so far.
+    fn ask_for(&self, end: End) -> Ask {
+        match end {
             End::Past { size, .. } => {
                 Ask { page: self.edge.covered.div_ceil(u64::from(size)).max(1), per_page: size }
             }
@@ -409,7 +414,7 @@ impl Walk {
             (End::Further, _) => asks.push(next),
             (End::Past { .. }, _) => {
                 asks.push(next);
-                asks.push(Walk { end: End::Further, ..self.clone() }.ask());
+                asks.push(self.ask_for(End::Further));
             }
             (End::Open, Some(_)) => {
                 while asks.len() < most {
