@@ -29,6 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 anything else, 2 usage, 3 settin
 
 /// Arguments of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Globals {
     /// The component to run [default: the one built from this checkout]
     #[arg(long, global = true, value_name = "FILE")]
