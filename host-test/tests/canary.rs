@@ -152,19 +152,17 @@ const CASES: &[Case] = &[
 
 /// Every form of a token that is looked for, written down here and not taken from the code that is tested.
 fn forms(token: &str) -> Vec<String> {
-    let encode = |plain: fn(u8) -> bool, upper: bool| -> String {
-        let digits = |byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
-        let one = |byte| if plain(byte) { char::from(byte).to_string() } else { digits(byte) };
-        token.bytes().map(one).collect()
-    };
     let mut forms = vec![token.to_owned()];
     for upper in [true, false] {
-        forms.push(encode(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), upper));
-        forms.push(encode(|byte| byte.is_ascii_alphanumeric(), upper));
+        forms.push(encoded(token, |_| false, upper).replace('%', ""));
+        forms.push(encoded(
+            token,
+            |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte),
+            upper,
+        ));
+        forms.push(encoded(token, |byte| byte.is_ascii_alphanumeric(), upper));
     }
-    forms.push(token.bytes().map(|byte| format!("{byte:02x}")).collect());
-    forms.push(token.bytes().map(|byte| format!("{byte:02X}")).collect());
-    for alphabet in [b"+/", b"-_"] {
+    for alphabet in [*b"+/", *b"-_"] {
         forms.push(base64(token, alphabet));
     }
     forms.push(escaped(token));
@@ -175,6 +173,13 @@ fn forms(token: &str) -> Vec<String> {
     forms
 }
 
+/// Percent-encoded, apart from the characters that stay as they are.
+fn encoded(text: &str, stays: fn(u8) -> bool, upper: bool) -> String {
+    let digits = |byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+    let one = |byte| if stays(byte) { char::from(byte).to_string() } else { digits(byte) };
+    text.bytes().map(one).collect()
+}
+
 /// As it stands in a JSON text.
 fn escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
@@ -182,9 +187,9 @@ fn escaped(text: &str) -> String {
 }
 
 /// Without the padding, so that it is found with and without.
-fn base64(text: &str, last: &[u8; 2]) -> String {
+fn base64(text: &str, last: [u8; 2]) -> String {
     let alphabet: Vec<_> =
-        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*last).collect();
+        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(last).collect();
     let character = |chunk: &[u8], index: usize| {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
@@ -444,7 +449,7 @@ fn visit_pages(lab: &Lab, served: &mut Served) {
     assert!(page.contains("Canary") && form.contains("Canary"), "{page}{form}");
     let (_, rest) = form.split_once("name=\"csrf\" value=\"").expect("a form");
     let csrf = &rest[..rest.find('"').expect("an end")];
-    let token = &forms(TOKEN)[1];
+    let token = encoded(TOKEN, |_| false, true);
     for (path, more) in [
         (format!("/authenticate/source/test/{id}"), String::new()),
         (

@@ -207,7 +207,7 @@ fn write(context: &Context, connection: &Connection) -> Result<(u64, u64), CliEr
         json!({"email": "broken@example.com", "name": "Refused by the service"}),
         json!({"email": "juan+news@example.com", "name": "Juan Ortega"}),
     ];
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let lines = records.each_ref().map(ToString::to_string).join("\n");
     let targets = connection.targets()?;
     let target = find_target(&targets, "users")?;
     let run = WriteRun {
