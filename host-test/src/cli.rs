@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use connector_egress::Grant;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -87,6 +87,11 @@ enum Command {
     Emulator(commands::emulator::Emulator),
     Airbyte(crate::airbyte::Airbyte),
     Singer(crate::singer::Singer),
+}
+
+/// All commands and their arguments, for tests that go through all of them.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the arguments name, and says how it ended.

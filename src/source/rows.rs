@@ -12,7 +12,7 @@ use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::fields::one_line;
+use super::fields::{fields, one_line};
 use super::stamp::Stamp;
 
 /// A row of a list of contacts.
@@ -95,13 +95,11 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
         has_breaks: cursor.has_breaks,
         key: fields.key.map(RawValue::get).filter(names),
         stamp: fields.cursor.and_then(|text| Stamp::parse(text.get().trim_matches('"'))),
-        empty_map: fields.attributes.map(RawValue::get).filter(|text| is_empty_list(text)).map(
-            |text| {
-                // Both are slices of the answer's text.
-                let start = text.as_ptr().addr() - raw.as_ptr().addr();
-                start..start + text.len()
-            },
-        ),
+        empty_map: fields
+            .attributes
+            .map(RawValue::get)
+            .filter(|text| is_empty_list(text))
+            .map(|text| place(text, raw)),
     })
 }
 
@@ -121,6 +119,24 @@ fn has_control(text: &str) -> bool {
 pub(crate) fn is_empty_list(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     inner.is_some_and(|inner| inner.bytes().all(|byte| byte.is_ascii_whitespace()))
+}
+
+/// The text of a contact that stands alone, with an empty map written as one.
+pub(crate) fn with_map(row: &str) -> String {
+    let found = fields(row, &["attributes"]).and_then(|mut found| found.pop()?);
+    match found.filter(|text| is_empty_list(text)) {
+        Some(text) => {
+            let Range { start, end } = place(text, row);
+            [&row[..start], "{}", &row[end..]].concat()
+        }
+        None => row.to_owned(),
+    }
+}
+
+/// Where a part of a text stands in it. Both are slices of one answer.
+fn place(part: &str, whole: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// What is looked at of a contact.

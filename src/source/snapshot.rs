@@ -41,7 +41,7 @@ pub(crate) fn read(
     let response = transport.send(&api.get(snapshot.path, &[]))?;
     let rows = rows(&response, snapshot.stream)?;
     let key: Vec<_> = snapshot.key.map(str::to_owned).into_iter().collect();
-    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: snapshot.scalars });
+    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: snapshot.scalars, map: false });
     let total = u64::try_from(rows.len()).ok();
     let page = sorted.into_page(state::write(snapshot.stream, &At {}));
     Ok(Page { progress: Progress::Complete, total, ..page })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fields::{fields, one_line};
 use super::page::blank;
+use super::rows;
 use crate::bindings::source::{BadRecord, Counts, Page};
 use crate::bindings::types::Notice;
 
@@ -16,6 +17,8 @@ pub(crate) struct Shape<'k> {
     /// Whether a row may be a text, number, true or false, where nothing but `name` names a record: it
     /// becomes an object with a `name`.
     pub(crate) scalars: bool,
+    /// Whether `attributes` is a map, of which PHP writes an empty one as a list.
+    pub(crate) map: bool,
 }
 
 /// Rows of a page.
@@ -125,6 +128,7 @@ fn record(row: &str, shape: Shape<'_>) -> Result<String, (&'static str, String)>
         Some((field, _)) => {
             Err(("no-key", format!("The row has no `{field}` that is a number or a text.")))
         }
+        None if shape.map => Ok(one_line(&rows::with_map(row))),
         None => Ok(one_line(row)),
     }
 }
@@ -141,7 +145,8 @@ mod tests {
 
     fn check(key: &[&str], scalars: bool, rows: &[&str], records: &[&str], faults: &[&str]) {
         let key: Vec<_> = key.iter().map(|&name| name.to_owned()).collect();
-        let page = Sorted::of(rows, Shape { key: &key, scalars }).into_page(String::new());
+        let page =
+            Sorted::of(rows, Shape { key: &key, scalars, map: false }).into_page(String::new());
         let found: Vec<_> = page.quarantined.iter().map(|bad| bad.code.as_str()).collect();
         assert_eq!(
             (page.records, found),
