@@ -65,7 +65,7 @@ pub mod destination {
 
 // The generated glue that exports is unsafe; none of ours is.
 #[cfg(target_arch = "wasm32")]
-#[allow(unsafe_code)]
+#[allow(unsafe_code, unreachable_pub)]
 mod component {
     //! The exports: each hands its arguments to the module of the same name.
 

@@ -109,7 +109,11 @@ fn plan(target: &str, operation: &str, options: &str) -> Result<Plan, Vec<Proble
     }
 }
 
-fn nothing_done(batch: &Batch, failure: Box<Failure>, outcome: impl Fn() -> Outcome) -> WriteReport {
+fn nothing_done(
+    batch: &Batch,
+    failure: Box<Failure>,
+    outcome: impl Fn() -> Outcome,
+) -> WriteReport {
     WriteReport {
         outcomes: batch.records.iter().map(|_| outcome()).collect(),
         stopped: Some(*failure),

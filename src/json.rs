@@ -20,10 +20,10 @@ mod value;
 
 pub(crate) use self::compact::include_json;
 pub(crate) use self::scan::{Cursor, Fault, elements, is_named, members};
+#[cfg(test)]
+pub(crate) use self::store::testing;
 pub(crate) use self::store::{
     Fields, Store, Writer, read_list, read_object, stored, worded, write_list, write_object,
 };
 pub(crate) use self::text::{quote, string};
 pub(crate) use self::value::Value;
-#[cfg(test)]
-pub(crate) use self::store::testing;

@@ -55,10 +55,7 @@ pub fn validate(_: &types::Settings, stream: &str, options: &str) -> Vec<Problem
 }
 
 /// Reads a page.
-pub fn read(
-    transport: &impl Transport,
-    request: &ReadRequest,
-) -> Result<Box<Page>, Box<Failure>> {
+pub fn read(transport: &impl Transport, request: &ReadRequest) -> Result<Box<Page>, Box<Failure>> {
     let api = Api::new(&Settings::require(&request.settings)?);
     let name = request.stream_name.as_str();
     let stream = Stream::named(name)

@@ -9,9 +9,13 @@ pub(crate) fn fold(text: &str) -> String {
 fn lower(letter: char) -> char {
     let code = u32::from(letter);
     let lower = match letter {
-        'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | 'Α'..='Ρ' | 'Σ'..='Ϋ' | 'А'..='Я' => code + 32,
+        'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | 'Α'..='Ρ' | 'Σ'..='Ϋ' | 'А'..='Я' => {
+            code + 32
+        }
         'Ѐ'..='Џ' => code + 80,
-        'Ĳ'..='Ķ' | 'Ŋ'..='Ŷ' | 'Ā'..='Į' | 'Ѡ'..='Ҁ' | 'Ҋ'..='ҿ' | 'Ḁ'..='ẕ' | 'Ạ'..='ỿ' => code | 1,
+        'Ĳ'..='Ķ' | 'Ŋ'..='Ŷ' | 'Ā'..='Į' | 'Ѡ'..='Ҁ' | 'Ҋ'..='ҿ' | 'Ḁ'..='ẕ' | 'Ạ'..='ỿ' => {
+            code | 1
+        }
         'Ĺ'..='Ň' | 'Ź'..='Ž' => code + (code & 1),
         'Ÿ' => 0xff,
         'Ά' => 0x3ac,
@@ -63,7 +67,10 @@ mod tests {
         for letter in ('\0'..='\u{4ff}').chain('\u{1e00}'..='\u{1eff}') {
             let unicode = letter.to_lowercase().to_string();
             let folded = lower(letter).to_string();
-            assert!(folded == unicode || folded == letter.to_string(), "{letter} {folded} {unicode}");
+            assert!(
+                folded == unicode || folded == letter.to_string(),
+                "{letter} {folded} {unicode}"
+            );
         }
         check("JÖRG@GRÖßE.DE", "jörg@größe.de");
         check("ŁÓDŹ ŽIŽKA ÅŞĞİ", "łódź žižka åşğİ");

@@ -69,6 +69,24 @@ fn every_record_has_one_outcome_in_every_shape_of_the_answer() {
 }
 
 #[test]
+fn the_same_batch_written_twice_changes_nothing_more() {
+    let emulator = emulator(0, 0);
+    let connection = connect(&emulator);
+    let written = || {
+        let batch = batch(&connection, "users", "upsert", &RECORDS);
+        let report = connection.write(&batch).expect("a report");
+        let mut users = emulator.contacts(Kind::Users);
+        for user in &mut users {
+            user.as_object_mut().expect("an object").remove("last_update").expect("a time");
+        }
+        (words(&report.outcomes), users)
+    };
+    let (first, second) = (written(), written());
+    assert_eq!(first.1.len(), 2);
+    assert_eq!(first, second);
+}
+
+#[test]
 fn what_is_cut_off_after_sending_is_settled_by_reading_back() {
     let emulator = emulator(0, 0);
     emulator.add_fault(FaultRule {

@@ -7,7 +7,7 @@
 //! | [`catalogue`] | streams and objects, as discovered and as configured |
 //! | [`state`] | the states that a platform hands back |
 //! | [`read`] | streams out; `stream`: what one of them sends; `heartbeat`: signs of life while nothing comes |
-//! | [`write`] | records in |
+//! | [`mod@write`] | records in |
 
 pub mod catalogue;
 mod heartbeat;

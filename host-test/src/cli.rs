@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use connector_egress::Grant;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -29,6 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 anything else, 2 usage, 3 settin
 
 /// Arguments of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Globals {
     /// The component to run [default: the one built from this checkout]
     #[arg(long, global = true, value_name = "FILE")]
@@ -86,6 +87,11 @@ enum Command {
     Emulator(commands::emulator::Emulator),
     Airbyte(crate::airbyte::Airbyte),
     Singer(crate::singer::Singer),
+}
+
+/// All commands and their arguments, for tests that go through all of them.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the arguments name, and says how it ended.

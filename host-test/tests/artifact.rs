@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use support::{connector, run};
 
 fn component() -> Vec<u8> {
@@ -33,6 +36,17 @@ fn the_component_holds_no_path_of_the_machine_that_built_it() {
             panic!("it holds a path: {}", String::from_utf8_lossy(text));
         }
     }
+}
+
+#[test]
+fn the_component_is_small() {
+    let component = component();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&component).expect("writing to memory");
+    let zipped = gzip.finish().expect("writing to memory").len();
+    println!("the component: {} bytes, {zipped} gzipped", component.len());
+    assert!(component.len() < 300_000, "{} bytes", component.len());
+    assert!(zipped < 110_000, "{zipped} bytes gzipped");
 }
 
 #[test]

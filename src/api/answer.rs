@@ -98,9 +98,7 @@ pub(crate) fn message(error: &str) -> Option<String> {
 /// What the service said, for the failure.
 fn upstream(response: &Response) -> Upstream {
     let excerpt = match &response.body {
-        Body::Text(text) if !text.is_empty() => {
-            Some(cut(text, EXCERPT_BYTES).to_owned())
-        }
+        Body::Text(text) if !text.is_empty() => Some(cut(text, EXCERPT_BYTES).to_owned()),
         Body::Text(_) | Body::Bytes(_) => None,
     };
     let request_id = response.headers.iter().find(|(name, _)| name == "x-request-id");

@@ -73,9 +73,10 @@ fn switch(from: AuthHeader, to: AuthHeader, refused: Box<Failure>) -> Box<Failur
     );
     let mut failure = Failure::new(Action::FixSettings, "other-header-works", message);
     failure.upstream = refused.upstream;
-    failure.remedy(format!("Set `auth_header` to `{}`.", to.as_str()))
-    .field("/auth_header")
-    .patch(format!(r#"{{"auth_header":"{}"}}"#, to.as_str()))
+    failure
+        .remedy(format!("Set `auth_header` to `{}`.", to.as_str()))
+        .field("/auth_header")
+        .patch(format!(r#"{{"auth_header":"{}"}}"#, to.as_str()))
 }
 
 #[cfg(test)]

@@ -59,10 +59,8 @@ impl Writer for SetAttributes {
         let properties = properties.as_ref().map(Fields::to_json);
         let mut item = Box::<Item>::default();
         item.path = format!("/company/add-attributes/{}", as_segment(&company_id, "company_id")?);
-        item.body = Some(body(&[
-                ("company_name", name.as_deref()),
-                ("attributes", properties.as_deref()),
-            ]));
+        item.body =
+            Some(body(&[("company_name", name.as_deref()), ("attributes", properties.as_deref())]));
         item.key = Some(company_id);
         Ok(item)
     }

@@ -1,6 +1,5 @@
 //! What is known of a record once it is parsed: all that a request, its answer and a reading back need.
 
-
 use super::record::Fields;
 
 /// A record that may be sent.

@@ -19,9 +19,10 @@ pub(super) struct Roll {
 impl Roll {
     /// Of the records in the order in which they were sent.
     pub(super) fn of(items: &[&Item]) -> Self {
-        let emails = items.iter().enumerate().filter_map(|(index, item)| {
-            item.email.as_ref().map(|email| (fold(email), index))
-        });
+        let emails = items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| item.email.as_ref().map(|email| (fold(email), index)));
         let user_ids = items
             .iter()
             .enumerate()
@@ -83,7 +84,9 @@ impl Roll {
         }
         let mut all: Vec<(usize, usize, usize)> = Vec::new();
         for (email, index) in &self.emails {
-            all.extend(places(&sentence, email).into_iter().map(|(start, end)| (start, end, *index)));
+            all.extend(
+                places(&sentence, email).into_iter().map(|(start, end)| (start, end, *index)),
+            );
         }
         let longest = all.iter().filter(|(start, end, _)| {
             !all.iter().any(|(other_start, other_end, _)| {

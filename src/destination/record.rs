@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use crate::bindings::destination::Rejection;
 use crate::failure::pointer;
-use crate::same::firsts;
 use crate::json::{Fault, Writer, members, string};
+use crate::same::firsts;
 
 /// The fields of a JSON object, in their order, each with the text of its value.
 #[derive(Clone, Debug, Default)]
@@ -161,11 +161,7 @@ pub(super) fn rejection(
 pub(super) type Refused = Box<Rejection>;
 
 /// Refuses a record.
-pub(super) fn refused(
-    field: Option<String>,
-    code: &str,
-    message: impl Into<String>,
-) -> Refused {
+pub(super) fn refused(field: Option<String>, code: &str, message: impl Into<String>) -> Refused {
     Box::new(rejection(field, code, message))
 }
 

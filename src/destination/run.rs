@@ -328,9 +328,13 @@ impl<'a> Run<'a> {
 
 /// Of records with one key only the last is sent.
 fn supersede(items: &mut [Option<Box<Item>>], outcomes: &mut [Option<Outcome>]) {
-    let keyed = || items.iter().enumerate().rev().filter_map(|(index, item)| {
-        Some((index, item.as_ref()?.key.as_deref()?))
-    });
+    let keyed = || {
+        items
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(|(index, item)| Some((index, item.as_ref()?.key.as_deref()?)))
+    };
     let places: Vec<usize> = keyed().map(|(index, _)| index).collect();
     let firsts = firsts(&mut keyed().map(|(_, key)| key));
     for (index, first) in places.iter().zip(firsts) {

@@ -1,7 +1,7 @@
 //! What an operation has to say for itself; the engine in [`super::run`] does the rest.
 
-use super::record::{Refused};
 use super::item::Item;
+use super::record::Refused;
 use crate::api::Api;
 use crate::bindings::http::Request;
 use crate::bindings::types::Notice;

@@ -72,7 +72,10 @@ mod tests {
             found.push(byte);
             cursor = after;
         }
-        assert_eq!((length(text), String::from_utf8(found).as_deref()), (expected.len(), Ok(expected)));
+        assert_eq!(
+            (length(text), String::from_utf8(found).as_deref()),
+            (expected.len(), Ok(expected))
+        );
     }
 
     #[test]

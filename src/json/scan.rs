@@ -122,7 +122,11 @@ impl<'a> Cursor<'a> {
 
     /// Passes an object: its text. Those of some fields are left in `found`, in the order of `names`; of a field that
     /// occurs twice the last counts.
-    pub(crate) fn pick(&mut self, names: &[&str], found: &mut [Option<&'a str>]) -> Option<&'a str> {
+    pub(crate) fn pick(
+        &mut self,
+        names: &[&str],
+        found: &mut [Option<&'a str>],
+    ) -> Option<&'a str> {
         self.expect(b'{')?;
         let start = self.at - 1;
         // A bit for each length that one of the names has: most fields are told apart by it.
@@ -405,10 +409,22 @@ mod tests {
     #[test]
     fn what_is_json_passes() {
         for text in [
-            "{}", " [ ] ", "[[],{}]", "null", "true", "false", "0", "-0.10e+05", "1E9", "\"\"",
+            "{}",
+            " [ ] ",
+            "[[],{}]",
+            "null",
+            "true",
+            "false",
+            "0",
+            "-0.10e+05",
+            "1E9",
+            "\"\"",
             r#"{"a":[1,{"b":null}],"a":"\ud800\\\"\/\b\f\n\r\t"}"#,
             "\t{ \"a\" :\r\n[ 1 , 2 ] }\n",
-            "\"seven b\"", "\"eight by\"", "\"nine byte\"", "\"é ü 漢字 \u{10348} and more\"",
+            "\"seven b\"",
+            "\"eight by\"",
+            "\"nine byte\"",
+            "\"é ü 漢字 \u{10348} and more\"",
             "123456789012345678901234567890.5",
         ] {
             check(text, true);
@@ -420,10 +436,45 @@ mod tests {
     #[test]
     fn what_is_not_json_stops() {
         for text in [
-            "", " ", "{", "[", "]", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}",
-            "[1}", "{\"a\":1]", "[1 2]", "1 2", "tru", "truee", "nul", "+1", "01", "1.", ".5", "1e", "1e+", "-",
-            "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\u{1}\"", "\"long enough\u{1f} text\"",
-            "\"tab\there\"", "'a'", "\u{a0}1", "{\"a\":1}}",
+            "",
+            " ",
+            "{",
+            "[",
+            "]",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "[1}",
+            "{\"a\":1]",
+            "[1 2]",
+            "1 2",
+            "tru",
+            "truee",
+            "nul",
+            "+1",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "-",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\\u12",
+            "\"\u{1}\"",
+            "\"long enough\u{1f} text\"",
+            "\"tab\there\"",
+            "'a'",
+            "\u{a0}1",
+            "{\"a\":1}}",
         ] {
             check(text, false);
         }

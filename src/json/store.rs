@@ -341,7 +341,8 @@ mod tests {
 
     #[test]
     fn every_field_is_read_back() {
-        let mut sample = Sample { count: 7, level: Some(-9), is_open: true, names: vec!["a\"b".into()] };
+        let mut sample =
+            Sample { count: 7, level: Some(-9), is_open: true, names: vec!["a\"b".into()] };
         let out = written(&mut sample);
         assert_eq!(out, r#"{"count":7,"level":-9,"is_open":true,"names":["a\"b"]}"#);
         check(&out, Some(sample));
@@ -350,8 +351,14 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_none() {
         for text in [
-            "[]", "{}", r#"{"count":-1}"#, r#"{"count":4294967296}"#, r#"{"count":"1"}"#,
-            r#"{"count":1,"is_open":1}"#, r#"{"count":1,"names":["a",1]}"#, r#"{"count":1,"names":{}}"#,
+            "[]",
+            "{}",
+            r#"{"count":-1}"#,
+            r#"{"count":4294967296}"#,
+            r#"{"count":"1"}"#,
+            r#"{"count":1,"is_open":1}"#,
+            r#"{"count":1,"names":["a",1]}"#,
+            r#"{"count":1,"names":{}}"#,
         ] {
             check(text, None);
         }

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 /// What the text of a JSON string says; none for another value, or where it is not Unicode.
 pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.as_bytes().contains(&b'\\') { unescape(inner).map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    if inner.as_bytes().contains(&b'\\') {
+        unescape(inner).map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 fn unescape(text: &str) -> Option<String> {
@@ -98,7 +102,15 @@ mod tests {
 
     #[test]
     fn half_of_a_pair_says_nothing() {
-        for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800x""#, r#""\ud800\n""#, r#""\ud800\u0041""#, "7", "\""] {
+        for text in [
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800x""#,
+            r#""\ud800\n""#,
+            r#""\ud800\u0041""#,
+            "7",
+            "\"",
+        ] {
             check(text, None);
         }
     }

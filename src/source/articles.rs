@@ -2,11 +2,15 @@
 //!
 //! The collections come first. The state holds the ids of those still to be read, in ascending
 //! order; where they do not all fit, the collections are read again once these are done.
+//!
+//! Nothing but a page number says where a collection stands, and an article may move from one
+//! collection to another, so that only a single collection of a single page is read whole for sure.
 
 use std::collections::BinaryHeap;
 
 use super::fields::fields;
-use super::pages::Pages;
+use super::page::ended;
+use super::pages::{Pages, page_by_page};
 use super::snapshot::rows;
 use super::sorted::{Shape, Sorted};
 use super::state;
@@ -27,7 +31,7 @@ pub(crate) const KEY: &str = "knowledge_base_article_id";
 pub(crate) const COLLECTION: &str = "knowledge_base_collection_id";
 
 /// Rows on a page, as every known client asks for.
-const PER_PAGE: &str = "50";
+const PER_PAGE: usize = 50;
 
 /// So many ids fit a state, whatever their length.
 const MOST_IDS: usize = 600;
@@ -55,9 +59,11 @@ struct Run {
     more: bool,
     /// Collections that could not be read.
     skipped: u32,
+    /// Whether articles that moved meanwhile may have been missed.
+    torn: bool,
 }
 
-stored!(Run { ids, pages, past, more, skipped });
+stored!(Run { ids, pages, past, more, torn, skipped });
 
 /// Reads a page.
 pub(crate) fn read(
@@ -77,7 +83,11 @@ pub(crate) fn read(
 }
 
 /// Reads which collections there are past those that were read.
-fn read_collections(transport: &impl Transport, api: &Api, mut run: Run) -> Result<Box<Page>, Box<Failure>> {
+fn read_collections(
+    transport: &impl Transport,
+    api: &Api,
+    mut run: Run,
+) -> Result<Box<Page>, Box<Failure>> {
     let response = transport.send(&api.get("/knowledge/collections", &[]))?;
     let rows = rows(&response, "collections")?;
     let id = |row: &&str| fields(row, &[COLLECTION])?[0]?.parse::<u64>().ok();
@@ -115,10 +125,13 @@ fn read_articles(
         return Ok(page);
     }
     let rows = rows(&response, STREAM)?;
-    if run.pages.take(&rows)? {
+    let is_last = run.pages.take(&rows, PER_PAGE)?;
+    run.torn |= run.pages.is_torn() || run.past.is_some();
+    if is_last {
         run.end_collection(id);
     }
-    Ok(page(api, Sorted::of(&rows, Shape { key: &[KEY], scalars: false }), run))
+    let shape = Shape { key: &[KEY], scalars: false, map: false };
+    Ok(page(api, Sorted::of(&rows, shape), run))
 }
 
 impl Run {
@@ -133,14 +146,14 @@ impl Run {
     }
 
     fn end(&self) -> Progress {
-        if self.skipped == 0 {
-            return Progress::Complete;
-        }
-        let message = format!(
-            "{} collections could not be read: they have no usable id, or were listed and not found.",
-            self.skipped
-        );
-        Progress::CompleteUnproved(vec![Notice::new("collections-skipped", message)])
+        let skipped = (self.skipped > 0).then(|| {
+            let message = format!(
+                "{} collections could not be read: they have no usable id, or were listed and not found.",
+                self.skipped
+            );
+            Notice::new("collections-skipped", message)
+        });
+        ended(skipped.into_iter().chain(self.torn.then(|| page_by_page(STREAM))).collect())
     }
 }
 
@@ -163,8 +176,8 @@ fn page(api: &Api, sorted: Sorted, run: Run) -> Box<Page> {
 }
 
 fn request(api: &Api, id: u64, page: u64) -> Request {
-    let (id, page) = (id.to_string(), page.to_string());
-    api.get("/knowledge/articles/", &[(COLLECTION, &id), ("page", &page), ("per_page", PER_PAGE)])
+    let (id, page, size) = (id.to_string(), page.to_string(), PER_PAGE.to_string());
+    api.get("/knowledge/articles/", &[(COLLECTION, &id), ("page", &page), ("per_page", &size)])
 }
 
 #[cfg(test)]
@@ -198,14 +211,27 @@ mod tests {
 
     #[test]
     fn every_article_of_every_collection_is_read() {
-        check(&account(&[(7, 130), (3, 0), (5, 50), (9, 1)]), "complete", 181);
+        check(&account(&[(7, 130), (3, 0), (5, 50), (9, 1)]), "page-by-page", 181);
         check(&account(&[]), "complete", 0);
+    }
+
+    #[test]
+    fn only_one_collection_of_one_page_is_read_whole_for_sure() {
+        for (collections, code) in [
+            (&[(1, 49)][..], "complete"),
+            (&[(1, 50)], "page-by-page"),
+            (&[(1, 51)], "page-by-page"),
+            (&[(1, 1), (2, 0)], "page-by-page"),
+        ] {
+            let articles: u64 = collections.iter().map(|&(_, count)| count).sum();
+            check(&account(collections), code, usize::try_from(articles).expect("a few"));
+        }
     }
 
     #[test]
     fn the_requests_are_those_of_the_api_and_told_ahead() {
         let account = account(&[(7, 60), (3, 0)]);
-        let brought = check(&account, "complete", 60);
+        let brought = check(&account, "page-by-page", 60);
         let lines = account.lines();
         let articles = |id: u64, page: u64| {
             format!(
@@ -233,7 +259,7 @@ mod tests {
         let account = collections.iter().fold(account, |account, &(id, count)| {
             account.list(&format!("/knowledge/articles/?{id}"), (0..count).map(|_| row(id)))
         });
-        check(&account, "complete", 650);
+        check(&account, "page-by-page", 650);
     }
 
     #[test]
@@ -245,7 +271,7 @@ mod tests {
             let rows: Vec<_> = (page * 20..130.min(page * 20 + 20)).map(row).collect();
             Some(Ok(answer(200, &format!(r#"{{"data":[{}]}}"#, rows.join(",")))))
         });
-        check(&account_with(capped, &[(1, 130)]), "complete", 130);
+        check(&account_with(capped, &[(1, 130)]), "page-by-page", 130);
     }
 
     #[test]
@@ -256,7 +282,7 @@ mod tests {
             let faulty = Account::with(move |number, _, _| {
                 (number % 3 == 1).then(|| Ok(answer(status, body)))
             });
-            check(&account_with(faulty, &[(1, 130), (2, 60)]), "complete", 190);
+            check(&account_with(faulty, &[(1, 130), (2, 60)]), "page-by-page", 190);
         }
     }
 

@@ -5,13 +5,14 @@
 
 use super::fields::fields;
 use super::options::{Form, whole};
-use super::pages::Pages;
+use super::page::ended;
+use super::pages::{Pages, page_by_page};
 use super::sorted::{Shape, Sorted};
 use super::state;
 use crate::Transport;
 use crate::api::{Api, interpret};
 use crate::bindings::http::{Body, Request, Response};
-use crate::bindings::source::{Page, Progress};
+use crate::bindings::source::Page;
 use crate::bindings::types::{Action, Failure, Problem};
 use crate::failure::pointer;
 use crate::json::{Value, elements, stored};
@@ -100,10 +101,15 @@ pub(crate) fn read(
     let response = transport.send(&options.request(api, pages.page()))?;
     let rows = rows(&response, options)?;
     let key: Vec<_> = options.key.iter().map(String::as_str).collect();
-    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: true });
-    if options.page_size.is_none() || pages.take(&rows)? {
+    let sorted = Sorted::of(&rows, Shape { key: &key, scalars: true, map: false });
+    let is_last = match options.page_size {
+        None => true,
+        Some(size) => pages.take(&rows, usize::try_from(size).unwrap_or(usize::MAX))?,
+    };
+    if is_last {
+        let doubt = pages.is_torn().then(|| page_by_page("rows"));
         let mut page = sorted.into_page(state::write(STREAM, &mut At { pages: None }));
-        page.progress = Progress::Complete;
+        page.progress = ended(doubt.into_iter().collect());
         return Ok(page);
     }
     let mut page = sorted.into_page(state::write(STREAM, &mut At { pages: Some(pages) }));
@@ -320,7 +326,7 @@ mod tests {
         let account = Account::new().list("/things", rows);
         let options = r#"{"path":"/things","paging":"page","page_size":20,"key":["id"]}"#;
         let brought = read_all(&account, request("custom", options));
-        assert_eq!((brought.code(), brought.records.len()), ("complete", 130));
+        assert_eq!((brought.code(), brought.records.len()), ("page-by-page", 130));
         assert_eq!(account.lines().len(), 9);
         assert_eq!(account.lines()[1], "GET /v1/things?page=1&per_page=20");
     }

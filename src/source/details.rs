@@ -2,13 +2,15 @@
 //!
 //! The list has the fields of a contact, and only the answer for one contact has segments, tags,
 //! totals of events and companies (single source). Nothing but the page number says where the walk
-//! stands, so contacts that move while they are read may be missed.
+//! stands, so contacts that move while they are read may be missed, and only a list that one page holds is
+//! read whole for sure.
 
 use std::borrow::Cow;
 
 use super::contacts::List;
 use super::fields::fields;
-use super::pages::Pages;
+use super::page::ended;
+use super::pages::{Pages, page_by_page};
 use super::rows;
 use super::snapshot::unexpected;
 use super::sorted::{Shape, Sorted};
@@ -24,7 +26,7 @@ use crate::json::{Store, Value, Writer, quote, stored, string};
 pub(crate) const KEY: &str = "crmhero_user_id";
 
 /// Rows on a page, as every known client asks for.
-const PER_PAGE: &str = "50";
+const PER_PAGE: usize = 50;
 
 /// So many bytes of ids may wait in a state.
 const MOST_WAITING: usize = 10 * 1024;
@@ -167,17 +169,17 @@ fn read_list(
     run: &mut Run,
     sorted: &mut Sorted,
 ) -> Result<(), Box<Failure>> {
-    let page = run.pages.page().to_string();
+    let (page, size) = (run.pages.page().to_string(), PER_PAGE.to_string());
     let query = [
         ("page", page.as_str()),
-        ("per_page", PER_PAGE),
+        ("per_page", size.as_str()),
         ("sort", "last_update"),
         ("sort_direction", "desc"),
     ];
     let response = transport.send(&api.get(&format!("/{}/list", list.name()), &query))?;
     let rows = listed(&response, list)?;
     let mut pages = run.pages;
-    let is_last = pages.take(&rows)?;
+    let is_last = pages.take(&rows, PER_PAGE)?;
     let mut bytes = 0;
     let mut taken = run.skip;
     for row in rows.iter().skip(run.skip) {
@@ -208,6 +210,7 @@ fn read_list(
     run.waiting.reverse();
     if taken < rows.len() {
         run.skip = taken;
+        run.pages.tear();
     } else {
         (run.skip, run.pages, run.listed) = (0, pages, is_last);
     }
@@ -239,7 +242,7 @@ fn read_one(
         Ok(answer) => {
             let row = answer.data.filter(|row| row.starts_with('{'));
             let row = row.ok_or_else(|| unexpected(&response, "the fields of a contact"))?;
-            sorted.add(row, Shape { key: &[KEY], scalars: false });
+            sorted.add(row, Shape { key: &[KEY], scalars: false, map: true });
         }
         Err(failure) if failure.code == "not-found" => {
             run.gone = run.gone.saturating_add(1);
@@ -263,14 +266,15 @@ impl Run {
     }
 
     fn end(&self) -> Progress {
-        if self.gone == 0 {
-            return Progress::Complete;
-        }
-        let message = format!(
-            "{} contacts were listed and then not found: deleted meanwhile, or changed.",
-            self.gone
-        );
-        Progress::CompleteUnproved(vec![Notice::new("contacts-gone", message)])
+        let gone = (self.gone > 0).then(|| {
+            let message = format!(
+                "{} contacts were listed and then not found: deleted meanwhile, or changed.",
+                self.gone
+            );
+            Notice::new("contacts-gone", message)
+        });
+        let torn = self.pages.is_torn().then(|| page_by_page("contacts"));
+        ended(gone.into_iter().chain(torn).collect())
     }
 }
 
@@ -332,12 +336,37 @@ mod tests {
                 &filled(Account::new(), "users", 120, 0),
                 requests,
                 "user_details",
-                "complete",
+                "page-by-page",
                 120,
             );
             check(&filled(Account::new(), "leads", 3, 0), requests, "lead_details", "complete", 3);
         }
         check(&Account::new().list("/users/list", []), 1, "user_details", "complete", 0);
+    }
+
+    #[test]
+    fn only_a_list_of_one_page_that_a_state_holds_is_read_whole_for_sure() {
+        for (contacts, long, code) in [
+            (49, 0, "complete"),
+            (50, 0, "page-by-page"),
+            (51, 0, "page-by-page"),
+            (40, 900, "page-by-page"),
+        ] {
+            let account = filled(Account::new(), "users", contacts, long);
+            let contacts = usize::try_from(contacts).expect("a few");
+            check(&account, 7, "user_details", code, contacts);
+        }
+    }
+
+    #[test]
+    fn an_empty_map_of_attributes_is_written_as_one() {
+        let answer = r#"{"crmhero_user_id":1,"attributes":[ ],"user_tags":[]}"#;
+        let account = Account::new()
+            .list("/users/list", [row(1, "1@example.com")])
+            .list("/users?1@example.com", [answer.to_owned()]);
+        let brought = check(&account, 10, "user_details", "complete", 1);
+        let record = r#"{"crmhero_user_id":1,"attributes":{},"user_tags":[]}"#;
+        assert_eq!(brought.records, [record]);
     }
 
     #[test]
@@ -356,7 +385,7 @@ mod tests {
 
     #[test]
     fn long_addresses_wait_in_a_bounded_state() {
-        check(&filled(Account::new(), "users", 60, 900), 1, "user_details", "complete", 60);
+        check(&filled(Account::new(), "users", 60, 900), 1, "user_details", "page-by-page", 60);
     }
 
     #[test]
@@ -365,7 +394,7 @@ mod tests {
             [3, 17, 40].contains(&number).then(|| Ok(answer(429, "")))
         });
         let account = filled(faulty, "users", 60, 0);
-        let brought = check(&account, 10, "user_details", "complete", 60);
+        let brought = check(&account, 10, "user_details", "page-by-page", 60);
         assert_eq!(brought.records.len(), 60);
         let stopped = |page: &&Page| matches!(page.progress, Progress::Stopped(_));
         let stopped: Vec<_> = brought.pages.iter().filter(stopped).collect();

@@ -3,9 +3,12 @@
 //! A short page is no end, since the service may cap the size of pages; an empty one is no end
 //! either, unless the one after it is empty too. A page that comes again stops the walk: pages are
 //! compared with one before, whose place doubles, so that no circle of any length goes on for ever.
+//!
+//! Pages that lie side by side prove nothing of a list that moves: what stands past the border may be
+//! pulled up over it unseen. Only a list that one page holds, and does not fill, is read whole for sure.
 
 use super::key::{Key, sequence};
-use crate::bindings::types::{Action, Failure};
+use crate::bindings::types::{Action, Failure, Notice};
 use crate::json::stored;
 
 /// Where a walk stands.
@@ -14,11 +17,13 @@ pub(crate) struct Pages {
     page: u64,
     /// Whether the page before was empty.
     empty: bool,
+    /// Whether rows may stand, or have stood, past a border between two pages.
+    torn: bool,
     /// What an earlier page held: the first, or the last whose number is a power of two.
     earlier: Option<u64>,
 }
 
-stored!(Pages { page, empty, earlier });
+stored!(Pages { page, empty, torn, earlier });
 
 impl Pages {
     /// The page to ask for.
@@ -31,10 +36,21 @@ impl Pages {
         self.page..=self.page.saturating_add(u64::from(!self.empty))
     }
 
-    /// Goes past a page that holds these rows; whether the list ends here.
-    pub(crate) fn take(&mut self, rows: &[&str]) -> Result<bool, Box<Failure>> {
+    /// Whether rows that moved meanwhile may have been missed.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
+    }
+
+    /// The page will be asked for again, and may hold other rows then.
+    pub(crate) fn tear(&mut self) {
+        self.torn = true;
+    }
+
+    /// Goes past a page that was asked for with `size` rows and holds these; whether the list ends here.
+    pub(crate) fn take(&mut self, rows: &[&str], size: usize) -> Result<bool, Box<Failure>> {
         let page = self.page;
         self.page = page.saturating_add(1);
+        self.torn |= rows.len() >= size || (page > 0 && !rows.is_empty());
         if rows.is_empty() {
             return Ok(std::mem::replace(&mut self.empty, true));
         }
@@ -49,6 +65,14 @@ impl Pages {
         }
         Ok(false)
     }
+}
+
+/// The doubt about a list that was read over more than one border.
+pub(crate) fn page_by_page(what: &str) -> Notice {
+    let message = format!(
+        "The {what} were read page by page, and nothing shows whether some moved from a page still to be read to one that had been: those are missing."
+    );
+    Notice::new("page-by-page", message)
 }
 
 fn repeats(page: u64) -> Box<Failure> {
@@ -76,7 +100,7 @@ mod tests {
         let found = loop {
             let at = walk.page();
             let index = usize::try_from(at).expect("a small number");
-            match walk.take(pages.get(index).copied().unwrap_or(last)) {
+            match walk.take(pages.get(index).copied().unwrap_or(last), 50) {
                 Ok(false) => assert!(at < 100, "it goes on for ever"),
                 Ok(true) => break Ok(at),
                 Err(failure) => break Err(failure.code),
@@ -109,5 +133,25 @@ mod tests {
         let circle: [&[&str]; 3] = [&["a"], &["b"], &["c"]];
         let pages: Vec<_> = circle.iter().cycle().take(60).copied().collect();
         check(&pages, Err("page-repeats"));
+    }
+
+    #[test]
+    fn only_a_page_that_is_alone_and_not_full_is_read_whole_for_sure() {
+        for (pages, torn) in [
+            (&[0][..], false),
+            (&[1], false),
+            (&[2], true),
+            (&[1, 1], true),
+            (&[0, 1], true),
+            (&[3], true),
+        ] {
+            let mut walk = Pages::default();
+            for (page, rows) in pages.iter().chain(&[0, 0]).enumerate() {
+                let rows: Vec<_> = (0..*rows).map(|row| format!("{page} {row}")).collect();
+                let rows: Vec<_> = rows.iter().map(String::as_str).collect();
+                walk.take(&rows, 2).expect("pages that differ");
+            }
+            assert_eq!(walk.is_torn(), torn, "{pages:?}");
+        }
     }
 }

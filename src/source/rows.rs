@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::fields::one_line;
+use super::fields::{fields, one_line};
 use super::stamp::Stamp;
 use crate::json::{Cursor, is_named};
 
@@ -30,10 +30,7 @@ impl Contact<'_> {
     /// The record: the row's text in one line, with an empty map written as one.
     pub(crate) fn record(&self) -> String {
         let text = match self.empty_map.clone() {
-            Some(Range { start, end }) => {
-                let (before, after) = (self.raw.get(..start), self.raw.get(end..));
-                [before.unwrap_or_default(), "{}", after.unwrap_or_default()].concat()
-            }
+            Some(place) => filled(self.raw, place),
             None => self.raw.to_owned(),
         };
         if self.has_breaks { one_line(&text) } else { text }
@@ -96,11 +93,7 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
         has_breaks: cursor.has_breaks,
         key: key.filter(names),
         stamp: stamp.and_then(|text| Stamp::parse(text.trim_matches('"'))),
-        empty_map: attributes.filter(|text| is_empty_list(text)).map(|text| {
-            // Both are slices of the answer's text.
-            let start = text.as_ptr().addr() - raw.as_ptr().addr();
-            start..start + text.len()
-        }),
+        empty_map: attributes.filter(|text| is_empty_list(text)).map(|text| place(text, raw)),
     })
 }
 
@@ -108,6 +101,27 @@ fn contact<'a>(cursor: &mut Cursor<'a>) -> Option<Contact<'a>> {
 pub(crate) fn is_empty_list(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     inner.is_some_and(|inner| inner.bytes().all(|byte| byte.is_ascii_whitespace()))
+}
+
+/// The text of a contact that stands alone, with an empty map written as one.
+pub(crate) fn with_map(row: &str) -> String {
+    let found = fields(row, &["attributes"]).and_then(|mut found| found.pop()?);
+    match found.filter(|text| is_empty_list(text)) {
+        Some(text) => filled(row, place(text, row)),
+        None => row.to_owned(),
+    }
+}
+
+/// A text with an empty map at a place in it.
+fn filled(text: &str, place: Range<usize>) -> String {
+    let (before, after) = (text.get(..place.start), text.get(place.end..));
+    [before.unwrap_or_default(), "{}", after.unwrap_or_default()].concat()
+}
+
+/// Where a part of a text stands in it. Both are slices of one answer.
+fn place(part: &str, whole: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 #[cfg(test)]

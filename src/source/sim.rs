@@ -158,7 +158,7 @@ pub(crate) fn read_all(transport: &impl Transport, mut request: ReadRequest) -> 
                 brought.records.extend(page.records.iter().cloned());
                 request.state = Some(page.state.clone());
                 brought.state = request.state.clone();
-                brought.pages.push(page.clone());
+                brought.pages.push(*page.clone());
                 match page.progress {
                     Progress::More => tries = 0,
                     Progress::Stopped(failure) if again(&failure, &mut tries) => {}

@@ -40,7 +40,8 @@ pub(crate) fn read(
     }
     let response = transport.send(&api.get(snapshot.path, &[]))?;
     let rows = rows(&response, snapshot.stream)?;
-    let sorted = Sorted::of(&rows, Shape { key: snapshot.key.as_slice(), scalars: snapshot.scalars });
+    let shape = Shape { key: snapshot.key.as_slice(), scalars: snapshot.scalars, map: false };
+    let sorted = Sorted::of(&rows, shape);
     let total = u64::try_from(rows.len()).ok();
     let mut page = sorted.into_page(state::write(snapshot.stream, &mut At {}));
     page.progress = Progress::Complete;

@@ -2,6 +2,7 @@
 
 use super::fields::{fields, one_line};
 use super::page::blank;
+use super::rows;
 use crate::bindings::source::{BadRecord, Counts, Page};
 use crate::bindings::types::Notice;
 use crate::same::firsts;
@@ -15,6 +16,8 @@ pub(crate) struct Shape<'k> {
     /// Whether a row may be a text, number, true or false, where nothing but `name` names a record: it
     /// becomes an object with a `name`.
     pub(crate) scalars: bool,
+    /// Whether `attributes` is a map, of which PHP writes an empty one as a list.
+    pub(crate) map: bool,
 }
 
 /// Rows of a page.
@@ -123,6 +126,7 @@ fn record(row: &str, shape: Shape<'_>) -> Result<String, (&'static str, String)>
         Some((field, _)) => {
             Err(("no-key", format!("The row has no `{field}` that is a number or a text.")))
         }
+        None if shape.map => Ok(one_line(&rows::with_map(row))),
         None => Ok(one_line(row)),
     }
 }
@@ -138,7 +142,7 @@ mod tests {
     use super::*;
 
     fn check(key: &[&str], scalars: bool, rows: &[&str], records: &[&str], faults: &[&str]) {
-        let page = Sorted::of(rows, Shape { key, scalars }).into_page(String::new());
+        let page = Sorted::of(rows, Shape { key, scalars, map: false }).into_page(String::new());
         let found: Vec<_> = page.quarantined.iter().map(|bad| bad.code.as_str()).collect();
         assert_eq!(
             (page.records, found),

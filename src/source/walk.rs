@@ -30,7 +30,8 @@ use self::rounds::Rounds;
 use super::key::{Key, sequence};
 use super::stamp::Stamp;
 use crate::json::{
-    Fields, Store, Value, Writer, quote, read_list, read_object, stored, worded, write_list, write_object,
+    Fields, Store, Value, Writer, quote, read_list, read_object, stored, worded, write_list,
+    write_object,
 };
 
 /// A row, as far as the walk looks at it.
@@ -287,9 +288,8 @@ impl Store for Recheck {
     fn read(&mut self, value: &Value<'_>) -> bool {
         let mut page = 0;
         let (other, same) = (value.get("other"), value.get("same"));
-        let is_read = other
-            .or(same)
-            .is_some_and(|which| read_object(&mut [("page", &mut page)], which));
+        let is_read =
+            other.or(same).is_some_and(|which| read_object(&mut [("page", &mut page)], which));
         *self = if other.is_some() { Recheck::Other { page } } else { Recheck::Same { page } };
         is_read
     }

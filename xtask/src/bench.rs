@@ -3,6 +3,7 @@
 //! Programs run as processes of their own, so that their processor time is the system's account of them and holds
 //! nothing of the emulator. Figures are medians.
 
+mod adapters;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,17 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     row("the same pages by a native program, processor time", seconds(native.cpu), "");
     row("ratio", format!("{:.2}", read.cpu.as_secs_f64() / native.cpu.as_secs_f64()), "<= 3");
     row("100,000 records to JSON lines, wall clock", seconds(read.wall), "");
+    row("100,000 records, per second of processor time", per_second(&read), "");
+    let folder = target_dir(root).join("bench");
+    std::fs::create_dir_all(&folder)?;
+    for (what, mut command) in [
+        ("through `airbyte read`", adapters::airbyte(&programs.connector, &middle, &folder)?),
+        ("through `singer tap`", adapters::singer(&programs.connector, &middle, &folder)?),
+    ] {
+        let usage = median(3, || measure(&mut command, ""))?;
+        ensure!(usage.lines > 100_000, "{} lines for 100,000 records", usage.lines);
+        row(&format!("{what}, per second of processor time"), per_second(&usage), "");
+    }
     drop(middle);
 
     let large = Emulator::start(&programs.connector, 1_000_000, 0)?;
@@ -175,6 +187,11 @@ fn seconds(time: Duration) -> String {
 
 fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+/// How many of 100,000 records a second of processor time is enough for.
+fn per_second(usage: &Usage) -> String {
+    format!("{:.0}", 100_000.0 / usage.cpu.as_secs_f64())
 }
 
 fn mib(usage: &Usage) -> String {

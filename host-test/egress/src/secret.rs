@@ -11,7 +11,7 @@
 //! | form | of `a/b` |
 //! | --- | --- |
 //! | plain | `a/b` |
-//! | percent-encoded, as strict as RFC 3986, as JavaScript's two functions and as a form do it, and every byte, upper and lower case | `a%2Fb`, `a%2fb`, `%61%2F%62` |
+//! | percent-encoded, as strict as RFC 3986, as JavaScript's two functions and as a form do it, all but letters and digits, and every byte, upper and lower case | `a%2Fb`, `a%2fb`, `%61%2F%62` |
 //! | base64, standard and URL-safe, with and without padding | `YS9i` |
 //! | base64 inside of a longer text, at each of the three offsets: the characters that the text around cannot change, if they are four or more | none; of `secret`, `c2VjcmV0`, `NlY3Jld`, `zZWNyZX` |
 //! | hexadecimal, lower and upper case | `612f62` |
@@ -133,7 +133,7 @@ impl Forms {
     }
 
     fn add_percent(&mut self, text: &str) {
-        for set in [UNRESERVED, COMPONENT, URI] {
+        for set in [UNRESERVED, COMPONENT, URI, NON_ALPHANUMERIC] {
             self.add_hex_cases(&utf8_percent_encode(text, set).to_string());
         }
         self.add_hex_cases(&utf8_percent_encode(text, FORM).to_string().replace(' ', "+"));

@@ -9,7 +9,7 @@
 //! | [`Plugin`] | calls without a network; [`connection`]: those with one |
 //! | [`http`] | the capability; [`audit`]: what is written down of it; [`pacer`]: when it may be used |
 //! | [`read`], [`retry`], [`state`] | the loop that reads streams, and what survives between runs |
-//! | [`write`] | the loop that writes records, and its journal |
+//! | [`mod@write`] | the loop that writes records, and its journal |
 //! | [`warm`] | calls on one instance, answered by the caller, for measurements |
 //! | [`bindings`] | the contract's types |
 //!

@@ -1,25 +1,30 @@
 //! `connector demo`: the whole story on the emulator, in memory. Every line shown comes from the run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Args;
 use connector_egress::{Limits, Secret, Secrets};
 use connector_engine::audit::NoAudit;
-use connector_engine::bindings::destination::{Batch, Outcome};
-use connector_engine::bindings::types::{Limits as CallLimits, Settings};
+use connector_engine::bindings::types::Settings;
 use connector_engine::http::Network;
 use connector_engine::read::{
     End, PageOut, PageSink, ReadConfig, ReadEvent, StreamRun, read_streams,
 };
 use connector_engine::retry::RetryPolicy;
 use connector_engine::state::RunMode;
+use connector_engine::write::{
+    Content, Entry, Progress as WriteProgress, RecordOutcome, Settled, WriteEnd, WriteEvent,
+    WriteRun, WriteSink, write_records,
+};
 use connector_engine::{Connection, ConnectionConfig};
 use customerly_emulator::{Config, Data, Emulator, Kind};
 use serde_json::{Map, Value, json};
 
 use super::headers::show;
 use super::read::choose;
-use crate::console::{Colour, paint};
+use super::write::{find_operation, find_target};
+use crate::console::{Colour, Console, paint};
 use crate::context::{Account, Context, check_account, grant};
 use crate::error::{CliError, Exit};
 use crate::form::Form;
@@ -196,42 +201,70 @@ impl PageSink for Show {
 }
 
 /// Writes, and gives how many were accepted, of how many.
-fn write(context: &Context, connection: &Connection) -> Result<(usize, usize), CliError> {
+fn write(context: &Context, connection: &Connection) -> Result<(u64, u64), CliError> {
     let records = [
         json!({"email": "nora.lind@example.com", "name": "Nora Lind", "attributes": {"plan": "pro"}}),
         json!({"email": "broken@example.com", "name": "Refused by the service"}),
         json!({"email": "juan+news@example.com", "name": "Juan Ortega"}),
     ];
-    let batch = Batch {
-        id: "demo-1".into(),
-        settings: connection.settings().clone(),
-        target_name: "users".into(),
-        operation_name: "upsert".into(),
+    let lines = records.each_ref().map(ToString::to_string).join("\n");
+    let targets = connection.targets()?;
+    let target = find_target(&targets, "users")?;
+    let run = WriteRun {
+        target: target.name.clone(),
+        operation: find_operation(target, Some("upsert"))?.clone(),
         options: "{}".into(),
-        records: records.iter().map(Value::to_string).collect(),
-        limits: CallLimits { requests: 32, records: 50, bytes: 1 << 20 },
-        now_ms: 0,
+        id: "demo".into(),
+        retry: RetryPolicy::standard(),
     };
-    let report = connection.write(&batch)?;
-    if let Some(failure) = report.stopped {
-        return Err(failure.into());
+    let mut shown = Outcomes(&context.console);
+    let summary =
+        write_records(connection, &run, lines.as_bytes(), WriteProgress::default(), &mut shown);
+    match summary.end {
+        WriteEnd::Complete | WriteEnd::Cancelled => {}
+        WriteEnd::Stopped(failure) => return Err((*failure).into()),
+        WriteEnd::Plugin(error) => return Err(error.into()),
+        WriteEnd::Input(error) | WriteEnd::Sink(error) => {
+            return Err(CliError::new(Exit::Other, "system", error.to_string()));
+        }
+        WriteEnd::OtherInput(error) => {
+            return Err(CliError::new(Exit::Other, "system", error.to_string()));
+        }
     }
-    let mut accepted = 0;
-    for (record, outcome) in records.iter().zip(&report.outcomes) {
-        let shown = match outcome {
-            Outcome::Accepted(_) => {
-                accepted += 1;
-                paint("accepted", Colour::Green)
-            }
-            Outcome::Invalid(why) | Outcome::Rejected(why) | Outcome::Unknown(why) => {
-                format!("{}: {}", paint("refused", Colour::Red), why.message)
-            }
-            Outcome::Superseded(by) => format!("replaced by record {by}"),
-            Outcome::Deferred => "not sent".into(),
-            Outcome::Planned => "withheld".into(),
-        };
-        let email = record["email"].as_str().unwrap_or_default();
-        context.console.out(&format!("   {email:24} {shown}"));
+    Ok((summary.totals.accepted, summary.totals.records))
+}
+
+/// Shows the outcome of each record, and keeps nothing.
+struct Outcomes<'a>(&'a Console);
+
+impl WriteSink for Outcomes<'_> {
+    fn append(&mut self, _entry: &Entry) -> std::io::Result<()> {
+        Ok(())
     }
-    Ok((accepted, records.len()))
+
+    fn keep(&mut self, settled: &[Settled<'_>]) -> std::io::Result<BTreeMap<String, u64>> {
+        for Settled { line, outcome, .. } in settled {
+            let shown = match (outcome, outcome.fault()) {
+                (RecordOutcome::Accepted { .. }, _) => paint("accepted", Colour::Green),
+                (_, Some(fault)) => format!("{}: {}", paint("refused", Colour::Red), fault.message),
+                (other, None) => other.name().to_owned(),
+            };
+            let email = match &line.content {
+                Content::Record { text, .. } => serde_json::from_str::<Value>(text)
+                    .ok()
+                    .and_then(|record| record["email"].as_str().map(str::to_owned)),
+                Content::Bad { .. } => None,
+            };
+            self.0.out(&format!("   {:24} {shown}", email.unwrap_or_default()));
+        }
+        Ok(BTreeMap::new())
+    }
+
+    fn event(&mut self, event: WriteEvent<'_>) {
+        match event {
+            WriteEvent::Waiting { reason, .. } => self.0.note(&format!("waits: {reason}")),
+            WriteEvent::Notice(notice) => self.0.note(&notice.message),
+            WriteEvent::Progress(_) => {}
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::error::CliError;
 /// Arguments of tap and target.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The settings, as a JSON file; ENV takes them from <PLUGIN>_<SETTING>; may be repeated, the last one wins
+    /// The settings, as a JSON file; ENV takes them from `PLUGIN_SETTING`; may be repeated, the last one wins
     #[arg(short, long, value_name = "FILE or ENV")]
     config: Vec<String>,
     /// Say what it is, what it can do, and its settings

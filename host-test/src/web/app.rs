@@ -72,6 +72,9 @@ pub struct Shared {
     writings: Mutex<BTreeMap<String, Arc<Writing>>>,
 }
 
+/// So often the folder is removed, where files come while it is.
+const MOST_REMOVALS: u32 = 16;
+
 impl std::ops::Deref for App {
     type Target = Shared;
 
@@ -125,13 +128,20 @@ impl App {
         }
     }
 
-    /// Stops everything that runs.
+    /// Stops everything that runs, and removes the records that were read: the process may end before the last that
+    /// knows of the folder has let go of it.
     pub(super) fn stop(&self) {
         for reading in lock(&self.readings).values() {
             reading.cancel.cancel();
         }
         for writing in lock(&self.writings).values() {
             writing.cancel.cancel();
+        }
+        // A read that is being stopped may make a file meanwhile; without its folder it makes no other.
+        for _ in 0..MOST_REMOVALS {
+            if std::fs::remove_dir_all(self.folder.path()).is_ok() {
+                break;
+            }
         }
     }
 }

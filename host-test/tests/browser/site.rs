@@ -70,8 +70,7 @@ impl Site {
 
     /// Stops the page, and gives all that it printed after its address.
     pub(crate) fn stop(mut self) -> String {
-        self.process.kill().expect("it runs until it is stopped");
-        self.process.wait().expect("it ends");
+        terminate(&mut self.process);
         let printed = self.printed.lock().expect("nobody else has it");
         printed.iter().take(2).collect()
     }
@@ -79,9 +78,19 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        // Stopped already, or a test failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        terminate(&mut self.process);
+    }
+}
+
+/// Stops a page as a person does, so that it leaves nothing behind; unless it was stopped already.
+fn terminate(process: &mut Child) {
+    if let Ok(None) = process.try_wait() {
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(process),
+            rustix::process::Signal::TERM,
+        )
+        .expect("it is ours");
+        process.wait().expect("it ends");
     }
 }
 

@@ -131,7 +131,12 @@ impl Walk {
         for (index, (&level, row)) in answer.levels.iter().zip(answer.rows).enumerate() {
             answer.verdicts[index] = if self.pass.is_below(level) {
                 below = true;
-                Verdict::Skip
+                let wanted = self.since.is_none_or(|since| level >= since.seconds());
+                if wanted && self.pass.is_catching_up() {
+                    Verdict::Duplicate
+                } else {
+                    Verdict::Skip
+                }
             } else if self.edge.is_new(level, row.key) {
                 added = true;
                 let gap = answer.position(index) < self.edge.covered;

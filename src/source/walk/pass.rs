@@ -48,6 +48,11 @@ impl Pass {
         self.floor.is_some_and(|floor| level < floor.seconds())
     }
 
+    /// Whether another pass of this run came before, so that what is below this one was read already.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.number > 0
+    }
+
     /// Whether this is the time that the pass before ended with.
     pub(super) fn ended_with(&self, level: Level) -> bool {
         self.last.is_some_and(|last| last.seconds() == level)

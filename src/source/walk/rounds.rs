@@ -36,9 +36,7 @@ pub(super) struct Rounds {
     before: Option<Before>,
 }
 
-stored!(Rounds {
-    number, page, per_page, hint, begun, back, lost, short, first, tally, before
-});
+stored!(Rounds { number, page, per_page, hint, begun, back, lost, short, first, tally, before });
 
 /// An answer that was shorter than asked for: the position behind it, and its number of rows.
 type Short = (u64, u32);
