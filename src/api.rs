@@ -16,7 +16,7 @@ pub const ORIGIN: &str = "https://api.customerly.io";
 pub const BASE_PATH: &str = "/v1";
 
 /// Builds requests that carry the credential.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Api {
     auth_header: AuthHeader,
 }

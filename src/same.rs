@@ -11,7 +11,7 @@ pub(crate) fn order<'a>(texts: &mut dyn Iterator<Item = &'a str>) -> Vec<(&'a st
 }
 
 /// For each text the place of the first that is the same: its own where it is new.
-pub(crate) fn firsts<'a>(texts: &mut dyn Iterator<Item = &'a str>) -> Vec<usize> {
+pub(crate) fn firsts(texts: &mut dyn Iterator<Item = &str>) -> Vec<usize> {
     let order = order(texts);
     let mut firsts = vec![0; order.len()];
     let mut first = None;

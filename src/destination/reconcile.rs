@@ -109,7 +109,7 @@ impl Refusals {
     fn of(roll: &Roll, sent: usize, answer: &Value<'_>) -> Self {
         let mut refusals = Refusals::default();
         let mut positions: Vec<(usize, String)> = Vec::new();
-        for list in LISTS.iter().filter_map(|name| answer.get(*name)) {
+        for list in LISTS.iter().filter_map(|name| answer.get(name)) {
             refusals.has_lists = true;
             refusals.list(roll, list, &mut positions);
         }

@@ -54,6 +54,14 @@ fn hex(after: &mut std::str::Chars<'_>) -> Option<u32> {
     Some(number)
 }
 
+/// Whether the text of a string says this.
+pub(crate) fn is_named(text: &str, has_escape: bool, name: &str) -> bool {
+    if has_escape {
+        return string(text).is_some_and(|said| said == name);
+    }
+    text.len() == name.len() + 2 && text.get(1..=name.len()) == Some(name)
+}
+
 /// Writes a text as a JSON string.
 pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
@@ -128,8 +136,8 @@ mod tests {
         fn every_escape_is_read_as_others_read_it(units in prop::collection::vec(any::<u16>(), 0..4), pair in any::<char>()) {
             let mut buffer = [0; 2];
             let pair = pair.encode_utf16(&mut buffer).iter();
-            let text: String = units.iter().chain(pair).map(|unit| format!("\\u{unit:04x}")).collect();
-            let text = format!("\"{text}\"");
+            let escapes: Vec<_> = units.iter().chain(pair).map(|unit| format!("\\u{unit:04x}")).collect();
+            let text = format!("\"{}\"", escapes.concat());
             prop_assert_eq!(string(&text).map(Cow::into_owned), serde_json::from_str::<String>(&text).ok());
         }
     }

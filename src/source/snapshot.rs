@@ -52,7 +52,7 @@ pub(crate) fn read(
 /// The rows of an answer with a list directly under `data`.
 pub(crate) fn rows<'a>(response: &'a Response, what: &str) -> Result<Vec<&'a str>, Box<Failure>> {
     let answer = interpret(response)?;
-    answer.data.and_then(|data| elements(data)).ok_or_else(|| unexpected(response, what))
+    answer.data.and_then(elements).ok_or_else(|| unexpected(response, what))
 }
 
 /// The failure of an answer that can be read and is not what was asked for.

@@ -22,6 +22,7 @@ mod plan;
 mod rounds;
 #[cfg(test)]
 mod simulation;
+mod store;
 
 use self::join::{Edge, Level};
 use self::pass::Pass;
@@ -29,10 +30,6 @@ use self::plan::Sizes;
 use self::rounds::Rounds;
 use super::key::{Key, sequence};
 use super::stamp::Stamp;
-use crate::json::{
-    Fields, Store, Value, Writer, quote, read_list, read_object, stored, worded, write_list,
-    write_object,
-};
 
 /// A row, as far as the walk looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +89,6 @@ pub(crate) enum Doubt {
     /// More rows share a second than could be told apart.
     Ties,
 }
-
-worded!(Doubt {
-    "cursor-missing" => CursorMissing, "moving" => Moving, "page-size" => PageSize, "ties" => Ties
-});
 
 /// Why the walk cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +151,6 @@ pub(crate) struct Walk {
     unstamped: Unstamped,
 }
 
-stored!(Walk { since, mark, pass, sizes, edge, rounds, end, guard, doubts, unstamped });
-
 /// How far the end of the list is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum End {
@@ -179,38 +170,6 @@ enum End {
     Further,
 }
 
-impl Store for End {
-    fn write(&mut self, out: &mut String) {
-        match self {
-            End::Open => quote("open", out),
-            End::Further => quote("further", out),
-            End::Past { size, quiet, sure } => {
-                let mut end = Writer::new(out);
-                let past: &mut Fields<'_> = &mut [("size", size), ("quiet", quiet), ("sure", sure)];
-                write_object(past, end.name("past"));
-                end.end();
-            }
-        }
-    }
-
-    fn read(&mut self, value: &Value<'_>) -> bool {
-        match (value.as_str(), value.get("past")) {
-            (Some("open"), _) => *self = End::Open,
-            (Some("further"), _) => *self = End::Further,
-            (_, Some(value)) => {
-                let (mut size, mut quiet, mut sure) = (0, false, false);
-                let past: &mut Fields<'_> =
-                    &mut [("size", &mut size), ("quiet", &mut quiet), ("sure", &mut sure)];
-                let is_read = read_object(past, value);
-                *self = End::Past { size, quiet, sure };
-                return is_read;
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
 /// Where rows without a time stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Unstamped {
@@ -222,8 +181,6 @@ enum Unstamped {
     /// After all others.
     Last,
 }
-
-worded!(Unstamped { "unseen" => Unseen, "first" => First, "last" => Last });
 
 /// What keeps a walk from going round in circles.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -241,18 +198,6 @@ struct Guard {
     short: (u32, u32),
 }
 
-stored!(Guard { idle, dry, last, recheck, short });
-
-impl Store for (u32, u32) {
-    fn write(&mut self, out: &mut String) {
-        write_list(&mut [&mut self.0, &mut self.1], out);
-    }
-
-    fn read(&mut self, value: &Value<'_>) -> bool {
-        read_list(&mut [&mut self.0, &mut self.1], value)
-    }
-}
-
 /// Two pages that began with the same rows are asked for once more, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recheck {
@@ -268,33 +213,6 @@ enum Recheck {
     },
 }
 
-impl Default for Recheck {
-    fn default() -> Self {
-        Recheck::Other { page: 0 }
-    }
-}
-
-impl Store for Recheck {
-    fn write(&mut self, out: &mut String) {
-        let (name, page) = match self {
-            Recheck::Other { page } => ("other", page),
-            Recheck::Same { page } => ("same", page),
-        };
-        let mut recheck = Writer::new(out);
-        write_object(&mut [("page", page)], recheck.name(name));
-        recheck.end();
-    }
-
-    fn read(&mut self, value: &Value<'_>) -> bool {
-        let mut page = 0;
-        let (other, same) = (value.get("other"), value.get("same"));
-        let is_read =
-            other.or(same).is_some_and(|which| read_object(&mut [("page", &mut page)], which));
-        *self = if other.is_some() { Recheck::Other { page } } else { Recheck::Same { page } };
-        is_read
-    }
-}
-
 /// How a page began.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Begun {
@@ -303,8 +221,6 @@ struct Begun {
     /// Its first rows.
     beginning: u64,
 }
-
-stored!(Begun { page, per_page, beginning });
 
 /// So many answers may bring nothing on before the walk gives up: enough to step back to the head of
 /// a list of any length several times.
