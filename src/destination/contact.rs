@@ -21,7 +21,7 @@ use crate::failure::pointer;
 use crate::json::{self, elements};
 
 /// Records in one request: a production client sends 50 at a time (single source); no limit is documented.
-pub(super) const PER_REQUEST: usize = 50;
+pub(super) const PER_REQUEST: u32 = 50;
 
 /// What Customerly sets by itself (confirmed: first seen, last activity, page, OS and geo fields cannot be written), and
 /// what else its contact records have.
@@ -245,7 +245,7 @@ impl Writer for Upsert {
         api.post(self.contact.path(), body)
     }
 
-    fn per_request(&self) -> usize {
+    fn per_request(&self) -> u32 {
         PER_REQUEST
     }
 

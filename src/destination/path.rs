@@ -1,7 +1,5 @@
 //! Paths with a part that comes from a record: percent-encoded, so that a value stays inside its segment.
 
-use std::fmt::Write;
-
 /// A value as a part of a path segment: all but the unreserved characters of RFC 3986 is percent-encoded.
 pub(super) fn encode(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
@@ -9,7 +7,10 @@ pub(super) fn encode(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                encoded.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
         }
     }
     encoded

@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
         for ((index, _), first) in sent.iter().zip(firsts) {
             groups[first].push(*index);
         }
-        let most = self.writer.per_request().max(1);
+        let most = self.writer.per_request().max(1) as usize;
         groups.iter().flat_map(|group| group.chunks(most).map(<[usize]>::to_vec)).collect()
     }
 
@@ -340,7 +340,8 @@ fn supersede(items: &mut [Option<Box<Item>>], outcomes: &mut [Option<Outcome>]) 
     for (index, first) in places.iter().zip(firsts) {
         let last = places[first];
         if last != *index {
-            let last = u32::try_from(last).expect("a list of the contract has u32 ends");
+            // A list of the contract has no more.
+            let last = u32::try_from(last).unwrap_or(u32::MAX);
             outcomes[*index] = Some(Outcome::Superseded(last));
             items[*index] = None;
         }

@@ -16,7 +16,7 @@ use crate::bindings::http::Request;
 use crate::json::{self, elements, quote};
 
 /// Contacts in one request. No limit is documented; the number is that of contacts written at a time.
-pub(super) const PER_REQUEST: usize = super::contact::PER_REQUEST;
+pub(super) const PER_REQUEST: u32 = super::contact::PER_REQUEST;
 
 /// Puts a tag on contacts, or takes it off. A record names one tag and one contact; records of one tag share requests.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Writer for Tagging {
         api.post("/tags", body)
     }
 
-    fn per_request(&self) -> usize {
+    fn per_request(&self) -> u32 {
         PER_REQUEST
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Entry {
     effect: Effect,
     schema: &'static str,
     keys: &'static [&'static [&'static str]],
-    batch: usize,
+    batch: u32,
     /// Whether writing a record twice is the same as writing it once.
     pub(super) repeat_safe: bool,
     settles: bool,
@@ -67,7 +67,7 @@ fn operation(entry: &Entry) -> Operation {
         effect: entry.effect,
         schema: entry.schema.into(),
         keys: keys.collect(),
-        batch: u32::try_from(entry.batch).expect("the table's batches are small"),
+        batch: entry.batch,
         repeat_safe: entry.repeat_safe,
         settles: entry.settles,
         confirm: entry.confirm,
@@ -76,10 +76,10 @@ fn operation(entry: &Entry) -> Operation {
 }
 
 /// Records of one call where each has a request of its own: a call of modest length.
-const ONE_BY_ONE: usize = 25;
+const ONE_BY_ONE: u32 = 25;
 
 /// Where a repeat does harm, one record a call: no more than one is unknown after a crash.
-const ALONE: usize = 1;
+const ALONE: u32 = 1;
 
 const GROUPS: &[Group] = &[
     Group {

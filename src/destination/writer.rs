@@ -15,7 +15,7 @@ pub(super) trait Writer {
     fn request(&self, api: &Api, items: &[&Item]) -> Request;
 
     /// Most records in one request.
-    fn per_request(&self) -> usize {
+    fn per_request(&self) -> u32 {
         1
     }
 

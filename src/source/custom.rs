@@ -67,7 +67,8 @@ impl Options {
         });
         form.finish()?;
         Ok(Options {
-            path: path.expect("a missing path is a fault"),
+            // A missing path is a fault of the form, which has no more faults here.
+            path: path.unwrap_or_default(),
             query,
             records: records.unwrap_or_else(|| Pointer(vec!["data".into()])),
             key,

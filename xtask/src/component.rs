@@ -66,7 +66,16 @@ impl Build {
             ));
         }
         let file = format!("{}.wasm", PACKAGE.replace('-', "_"));
-        Ok(self.target_dir.join(TARGET).join("component").join(file))
+        let file = self.target_dir.join(TARGET).join("component").join(file);
+        let shown = file.display();
+        let built =
+            std::fs::read(&file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+        let stripped = strip(&built).ok_or_else(|| format!("{shown} is no component"))?;
+        if stripped != built {
+            std::fs::write(&file, stripped)
+                .map_err(|error| format!("cannot write {shown}: {error}"))?;
+        }
+        Ok(file)
     }
 
     /// The flags that map every folder of this machine to a fixed name, where the compiler takes the last of two that
@@ -112,6 +121,38 @@ impl Build {
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// A component without its custom sections, which name its types for a debugger: a hundredth of the whole. Cargo strips
+/// the module inside, and not what the linker puts around it.
+fn strip(component: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut stripped = component.get(..HEADER)?.to_vec();
+    let mut at = HEADER;
+    while let Some(&kind) = component.get(at) {
+        // The length is a LEB128 number of 32 bits.
+        let mut length = 0_usize;
+        let mut digits = 0;
+        loop {
+            let byte = *component.get(at + 1 + digits)?;
+            length |= usize::from(byte & 0x7f) << (7 * digits);
+            digits += 1;
+            if byte < 0x80 {
+                break;
+            }
+            if digits == 5 {
+                return None;
+            }
+        }
+        let end = at.checked_add(1 + digits)?.checked_add(length)?;
+        let section = component.get(at..end)?;
+        if kind != CUSTOM {
+            stripped.extend_from_slice(section);
+        }
+        at = end;
+    }
+    Some(stripped)
 }
 
 fn program(variable: &str, default: &str) -> OsString {

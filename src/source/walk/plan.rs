@@ -144,7 +144,7 @@ impl Sizes {
         (self.least..=self.most)
             .map(page)
             .max_by_key(|ask| (self.reached(*ask), ask.per_page))
-            .expect("the least size is at most the largest")
+            .unwrap_or(page(self.most.max(1)))
     }
 
     /// How many rows before the last one the next page begins, at least. A second row costs one
