@@ -504,6 +504,22 @@ fn nothing_of_the_token_comes_out_of_a_command_whose_service_denies_the_token_an
     assert!(printed.contains(MARKER), "the search is blind");
 }
 
+/// An answer keeps it, since it would be found in any: it is taken out where the host prints.
+#[test]
+fn a_token_too_short_to_be_replaced_in_answers_is_not_printed() {
+    let token = "q7/Zx+1";
+    let fault = Fault::answer(400, FaultBody::Error(format!("{MARKER} {token}")));
+    let rule = FaultRule { method: None, path: String::new(), when: When::Always, fault };
+    let config = Config { token: token.into(), faults: vec![rule], ..Config::default() };
+    let emulator = Emulator::start(config).expect("a free port");
+    for args in [&["check"][..], &["check", "--json"], &["read", "users", "-vvv"]] {
+        let ended = support::run(support::connector_to(&emulator).args(args));
+        let printed = format!("{}{}", ended.out, ended.err);
+        assert!(printed.contains(MARKER), "the search is blind: {printed}");
+        assert!(!printed.contains(token), "{args:?}: {printed}");
+    }
+}
+
 #[test]
 fn the_table_names_every_command_there_is() {
     fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
