@@ -343,7 +343,7 @@ fn looks_like_object(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.first() == Some(&b'{')
         && bytes.last() == Some(&b'}')
-        && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+        && memchr::memchr2(b'\n', b'\r', bytes).is_none()
 }
 
 fn is_object(text: &str) -> bool {
