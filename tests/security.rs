@@ -1,8 +1,9 @@
-//! Every guard and every test that `SECURITY.md` names exists.
+//! Every guard and every test that `SECURITY.md` and `docs/mutations.md` name exists.
 
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../SECURITY.md");
+const MUTATIONS: &str = include_str!("../docs/mutations.md");
 
 /// Where a path of the page lies: the page says what it leaves out.
 fn file(name: &str) -> PathBuf {
@@ -45,4 +46,29 @@ fn the_guards_and_tests_that_are_named_exist() {
         }
     }
     assert!(tests > 60, "{tests} tests");
+}
+
+/// All source text below a folder.
+fn sources(folder: &Path) -> String {
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries
+        .map(|path| match path.extension() {
+            None if path.is_dir() => sources(&path),
+            Some(kind) if kind == "rs" => std::fs::read_to_string(&path).expect("a source"),
+            _ => String::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn the_tests_that_failed_without_a_guard_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let parts = ["tests", "host-test/egress", "host-test/engine", "host-test/tests"];
+    let known = parts.map(|part| sources(&root.join(part))).concat();
+    let named: Vec<_> = quoted(MUTATIONS).filter(|word| word.matches('_').count() > 1).collect();
+    for name in &named {
+        assert!(known.contains(&format!("fn {name}(")), "there is no {name}");
+    }
+    assert!(named.len() > 60, "{} tests", named.len());
 }

@@ -29,6 +29,8 @@ fn an_infinite_loop_is_interrupted() {
 #[test]
 fn a_memory_bomb_gets_what_the_limit_gives() {
     check(&json!({ "do": "take-memory" }), |_| (), "Memory");
+    let little = |limits: &mut connector_egress::Limits| limits.memory_bytes = 8 << 20;
+    check(&json!({ "do": "hand-over", "mebibytes": 9 }), little, "Memory");
 }
 
 #[test]
@@ -88,11 +90,15 @@ fn the_requests_of_a_run_are_counted_over_all_its_calls() {
 
 #[test]
 fn a_call_without_a_network_sends_nothing() {
+    // Not even after a call that had one.
+    let server = Server::answering(answer("200 OK", &[], "fine"));
+    assert_eq!(Lab::of(&server).send_one(get("/"))["text"], "fine");
     let script = json!({ "do": "send", "requests": [get("/")] });
     let settings = Settings { values: script.to_string(), secrets: Vec::new() };
     let error = plugin().authorize(&settings).expect_err("the guest tells").to_string();
     let received: Vec<Value> = serde_json::from_str(&error).expect("JSON");
     assert_error(&received[0], "denied", false);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! with a token that is like no other text, at the most verbose level of the log, against a service that hands the
 //! token back in headers, rows and error messages; then every byte that came out is searched for every form of it.
 
+mod forms;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use std::process::{Child, Command, Stdio};
 use connector_egress::Secret;
 use connector_store::{FlowKind, KeyPlace, Name, NewFlow, NewKey, Store};
 use customerly_emulator::{Config, Data, Emulator, Fault, FaultBody, FaultRule, Switches, When};
+use forms::{encoded, escaped, forms};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::ORIGIN;
@@ -149,57 +152,6 @@ const CASES: &[Case] = &[
     Case { command: "flow remove", args: &["Nightly", "--yes"], ..CASE },
     Case { command: "credential remove", args: &["Canary", "--yes"], ..CASE },
 ];
-
-/// Every form of a token that is looked for, written down here and not taken from the code that is tested.
-fn forms(token: &str) -> Vec<String> {
-    let mut forms = vec![token.to_owned()];
-    for upper in [true, false] {
-        forms.push(encoded(token, |_| false, upper).replace('%', ""));
-        forms.push(encoded(
-            token,
-            |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte),
-            upper,
-        ));
-        forms.push(encoded(token, |byte| byte.is_ascii_alphanumeric(), upper));
-    }
-    for alphabet in [*b"+/", *b"-_"] {
-        forms.push(base64(token, alphabet));
-    }
-    forms.push(escaped(token));
-    forms.push(escaped(&escaped(token)));
-    forms.push(token.replace('/', "\\/").replace('"', "\\\""));
-    forms.push(token.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;"));
-    forms.push(format!("{token:?}"));
-    forms
-}
-
-/// Percent-encoded, apart from the characters that stay as they are.
-fn encoded(text: &str, stays: fn(u8) -> bool, upper: bool) -> String {
-    let digits = |byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
-    let one = |byte| if stays(byte) { char::from(byte).to_string() } else { digits(byte) };
-    text.bytes().map(one).collect()
-}
-
-/// As it stands in a JSON text.
-fn escaped(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// Without the padding, so that it is found with and without.
-fn base64(text: &str, last: [u8; 2]) -> String {
-    let alphabet: Vec<_> =
-        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(last).collect();
-    let character = |chunk: &[u8], index: usize| {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        let six = usize::try_from(bits >> (18 - 6 * index) & 63).expect("six bits");
-        char::from(alphabet[six])
-    };
-    let chunk =
-        |chunk: &[u8]| (0..=chunk.len()).map(|index| character(chunk, index)).collect::<String>();
-    text.as_bytes().chunks(3).map(chunk).collect()
-}
 
 /// What the service says: the token in all forms but the one that its own JSON would escape a third time.
 fn echo() -> String {
@@ -502,6 +454,22 @@ fn nothing_of_the_token_comes_out_of_a_command_whose_service_quotes_it_in_refusa
 fn nothing_of_the_token_comes_out_of_a_command_whose_service_denies_the_token_and_quotes_it() {
     let (printed, _) = check(Weather::Denies);
     assert!(printed.contains(MARKER), "the search is blind");
+}
+
+/// An answer keeps it, since it would be found in any: it is taken out where the host prints.
+#[test]
+fn a_token_too_short_to_be_replaced_in_answers_is_not_printed() {
+    let token = "q7/Zx+1";
+    let fault = Fault::answer(400, FaultBody::Error(format!("{MARKER} {token}")));
+    let rule = FaultRule { method: None, path: String::new(), when: When::Always, fault };
+    let config = Config { token: token.into(), faults: vec![rule], ..Config::default() };
+    let emulator = Emulator::start(config).expect("a free port");
+    for args in [&["check"][..], &["check", "--json"], &["read", "users", "-vvv"]] {
+        let ended = support::run(support::connector_to(&emulator).args(args));
+        let printed = format!("{}{}", ended.out, ended.err);
+        assert!(printed.contains(MARKER), "the search is blind: {printed}");
+        assert!(!printed.contains(token), "{args:?}: {printed}");
+    }
 }
 
 #[test]
