@@ -2,7 +2,8 @@
 //!
 //! A page's records are written and flushed before the state that says so is renamed into place: whenever the process
 //! is killed, the state knows of no record that is not there. Records that the state does not know of are cut off when
-//! the run goes on. Against a power loss, both are synced at most once a second and at the end.
+//! the run goes on; that an output belongs to it, it says before anything is put there. Against a power loss, both are
+//! synced at most once a second and at the end.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -111,7 +112,8 @@ impl Outputs {
             }
         }
         let wrapped = streams.len() > 1 && !matches!(destination, Destination::Folder(_));
-        let shared = Shared {
+        let all_known = files.keys().all(|path| states.outputs.contains_key(path));
+        let mut shared = Shared {
             files,
             by_stream,
             quarantine: quarantine.map(Path::to_owned),
@@ -119,6 +121,13 @@ impl Outputs {
             state_file,
             synced: Instant::now(),
         };
+        if !all_known {
+            // Killed before the first page's state, the next run must know the outputs for its own.
+            shared.save(false).map_err(|error| {
+                CliError::new(Exit::Other, "output", format!("cannot save the state: {error}"))
+                    .remedy("Name another place by --state FILE.")
+            })?;
+        }
         Ok(Outputs { shared: Mutex::new(shared), wrapped })
     }
 
@@ -244,5 +253,48 @@ impl Output {
             file.seek(SeekFrom::End(0)).map_err(cannot)?;
         }
         Ok(Output { file, length, dirty: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opens the output of a stream, for a run that keeps its state beside it.
+    fn open(folder: &Path) -> Result<Outputs, CliError> {
+        let (state_file, states) = StateFile::open(&folder.join("state"), false)?;
+        Outputs::open(OutputConfig {
+            destination: &Destination::File(folder.join("users.jsonl")),
+            quarantine: None,
+            streams: &["users".to_owned()],
+            states: states.unwrap_or_default(),
+            state_file: Some(state_file),
+            overwrite: false,
+        })
+    }
+
+    /// What is in the output when a run begins, if the one before was killed after it had put `records` there.
+    fn check(records: &str, state_saved: bool, expected: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outputs = open(folder.path()).expect("a new output");
+        outputs.lock().append("users", records.as_bytes(), b"").expect("room");
+        if state_saved {
+            outputs.lock().save(false).expect("room");
+        }
+        drop(outputs);
+        let _next = open(folder.path()).expect("its own output");
+        let text = std::fs::read_to_string(folder.path().join("users.jsonl")).expect("a file");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_run_killed_before_its_first_state_leaves_an_output_that_the_next_one_takes() {
+        check("{}\n", false, "");
+        check("{}\n{\"to", false, "");
+    }
+
+    #[test]
+    fn what_the_state_knows_of_stays() {
+        check("{}\n", true, "{}\n");
     }
 }
