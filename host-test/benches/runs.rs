@@ -49,7 +49,7 @@ fn read(criterion: &mut Criterion) {
     emulator.clear_requests();
     let mut group = criterion.benchmark_group("read-100000");
     group.sample_size(10).throughput(Throughput::Elements(READ.into()));
-    for (name, ahead) in [("one-by-one", 0), ("ahead", 3)] {
+    for (name, ahead) in [("one-by-one", 0), ("ahead", usize::from(ReadConfig::AHEAD))] {
         let config = ReadConfig { retry: RetryPolicy::standard(), ahead };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

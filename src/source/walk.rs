@@ -161,6 +161,8 @@ enum End {
     Past {
         /// Rows on a page.
         size: u32,
+        /// The position from which to look.
+        from: u64,
         /// Whether that answer joined and added nothing.
         quiet: bool,
         /// Whether that answer was the head of the list, so that it surely stands where it should.
@@ -303,8 +305,8 @@ impl Walk {
     /// The page to ask for where the end of the list is proved so far.
     fn ask_for(&self, end: End) -> Ask {
         match end {
-            End::Past { size, .. } => {
-                Ask { page: self.edge.covered.div_ceil(u64::from(size)).max(1), per_page: size }
+            End::Past { size, from, .. } => {
+                Ask { page: from.div_ceil(u64::from(size)).max(1), per_page: size }
             }
             End::Further => {
                 let size = self.sizes.largest();
@@ -338,6 +340,8 @@ impl Walk {
                     next.page = next.page.saturating_add(1);
                 }
             }
+            // The list may have ended here, or the size is capped: only a fresh answer tells.
+            (End::Open, None) if self.guard.short.1 > 0 => {}
             (End::Open, None) => {
                 let mut covered = self.edge.covered;
                 while asks.len() < most {
@@ -348,6 +352,9 @@ impl Walk {
                     }
                     covered = reached;
                     next = self.sizes.plan_past(covered);
+                    if !self.sizes.is_likely(next, covered) {
+                        break;
+                    }
                 }
             }
         }
@@ -400,8 +407,8 @@ impl Walk {
     /// Whether the walk has come to its end with this answer.
     fn judge(&mut self, answer: &mut Answer<'_>) -> bool {
         match self.end {
-            End::Past { size, quiet, sure } => {
-                self.judge_past(answer, size, quiet, sure);
+            End::Past { size, from, quiet, sure } => {
+                self.judge_past(answer, size, from, quiet, sure);
                 return false;
             }
             End::Further if answer.rows.is_empty() => return self.end_pass(true),
@@ -431,7 +438,14 @@ impl Walk {
 
     /// An answer to the question whether rows are past what was read: none, and the list may end
     /// there; some, and the size of pages is capped, if an answer of that length came twice.
-    fn judge_past(&mut self, answer: &mut Answer<'_>, size: u32, quiet: bool, sure: bool) {
+    fn judge_past(
+        &mut self,
+        answer: &mut Answer<'_>,
+        size: u32,
+        from: u64,
+        quiet: bool,
+        sure: bool,
+    ) {
         self.end = match (answer.rows.is_empty(), quiet) {
             (true, true) => End::Further,
             (true, false) | (false, _) => End::Open,
@@ -441,9 +455,11 @@ impl Walk {
         }
         self.guard.idle += 1;
         let (largest, new) = (self.sizes.largest(), self.any_new(answer));
-        if !new && size != largest {
+        if new {
+            self.edge.covered = self.edge.covered.min(from);
+        } else if size != largest {
             // A service that rounds sizes may have answered from elsewhere.
-            self.end = End::Past { size: largest, quiet, sure: false };
+            self.end = End::Past { size: largest, from: self.edge.covered, quiet, sure: false };
         }
         let (short, times) = self.guard.short;
         if times < 2 && sure {

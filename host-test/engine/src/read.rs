@@ -39,6 +39,16 @@ pub struct ReadConfig {
     pub ahead: usize,
 }
 
+impl ReadConfig {
+    /// Requests sent early unless a person says otherwise: each more brings less, and may be in vain.
+    pub const AHEAD: u8 = 4;
+
+    /// How streams are read unless a person says otherwise.
+    pub fn standard() -> Self {
+        ReadConfig { retry: RetryPolicy::standard(), ahead: usize::from(Self::AHEAD) }
+    }
+}
+
 /// A page, for the sink.
 #[derive(Debug)]
 pub struct PageOut<'a> {

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 
 use connector_engine::bindings::source::{Mode, StreamInfo};
 use connector_engine::read::{End, ReadConfig, StreamRun, read_streams};
-use connector_engine::retry::RetryPolicy;
 use connector_engine::state::{Owner, RunMode};
 use serde_json::Value;
 
@@ -22,8 +21,6 @@ use crate::adapter::session::{Described, Session};
 use crate::context::find_stream;
 use crate::error::{CliError, Exit, exit_of};
 
-/// Requests sent early, of each stream.
-const AHEAD: usize = 3;
 /// How to begin anew on this platform.
 const REMEDY: &str = "Refresh or clear the stream, so that it is read from the start.";
 
@@ -81,7 +78,7 @@ pub fn read(
             (plan.run, sink)
         })
         .collect();
-    let config = ReadConfig { retry: RetryPolicy::standard(), ahead: AHEAD };
+    let config = ReadConfig::standard();
     let reports = heartbeat.while_running(|| read_streams(&session.connection, &config, runs));
     Ok(reports.iter().fold(worst, |worst, report| worse(worst, exit(&report.end))))
 }

@@ -163,7 +163,7 @@ fn read(context: &Context, connection: &Connection) -> Result<(u64, u64), CliErr
             (run, sink)
         })
         .collect();
-    let config = ReadConfig { retry: RetryPolicy::standard(), ahead: 3 };
+    let config = ReadConfig::standard();
     let (mut records, mut requests) = (0, 0);
     for report in read_streams(connection, &config, runs) {
         let end = match report.end {

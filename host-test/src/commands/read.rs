@@ -53,7 +53,7 @@ pub struct Read {
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = crate::cli::assignment)]
     options: Vec<(String, String)>,
     /// Requests sent early, of each stream; 0 sends none
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=8))]
+    #[arg(long, value_name = "N", default_value_t = ReadConfig::AHEAD, value_parser = clap::value_parser!(u8).range(0..=8))]
     ahead: u8,
     /// End after so many seconds, with the state saved
     #[arg(long, value_name = "SECONDS")]

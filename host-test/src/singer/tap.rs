@@ -24,8 +24,6 @@ use crate::adapter::session::{Described, Session};
 use crate::context::{Context, find_stream};
 use crate::error::{CliError, Exit, exit_of};
 
-/// Requests sent early, of each stream.
-const AHEAD: usize = 3;
 const CAPABILITIES: &[&str] =
     &["catalog", "state", "discover", "about", "activate-version", "test"];
 
@@ -172,7 +170,7 @@ fn read(
         let sink = TapStream::new(selection, info, owner, walk, bookmark, &shared);
         runs.push((run, sink));
     }
-    let config = ReadConfig { retry: RetryPolicy::standard(), ahead: AHEAD };
+    let config = ReadConfig::standard();
     let reports = read_streams(&session.connection, &config, runs);
     Ok(conclude(context, &reports))
 }

@@ -16,7 +16,6 @@ use connector_engine::audit::NoAudit;
 use connector_engine::read::{
     End, PageOut, PageSink, ReadConfig, ReadEvent, ReadReport, read_streams,
 };
-use connector_engine::retry::RetryPolicy;
 use connector_engine::state::{Envelope, Owner, RunMode};
 use connector_engine::{Cancel, Connection};
 use connector_store::{Flow, FlowKind};
@@ -151,7 +150,7 @@ impl Reading {
             };
             runs.push((run, sink));
         }
-        let config = ReadConfig { retry: RetryPolicy::standard(), ahead: 3 };
+        let config = ReadConfig::standard();
         let reports = read_streams(&connection, &config, runs);
         for (index, report) in reports.iter().enumerate() {
             let (tone, text) = ended(report);

@@ -117,7 +117,7 @@ impl Walk {
         } else if answer.is_short() || self.edge.covered <= before {
             self.guard.idle += 1;
         }
-        self.look_for_end(answer, added);
+        self.look_for_end(answer, added, before);
         if self.end == End::Open && self.sizes.overlap() {
             self.look_for_ties(answer);
         }
@@ -202,12 +202,17 @@ impl Walk {
     }
 
     /// A page that is shorter than asked for: the list ends, or the size is capped.
-    fn look_for_end(&mut self, answer: &Answer<'_>, added: bool) {
+    fn look_for_end(&mut self, answer: &Answer<'_>, added: bool, before: u64) {
         let (_, times) = self.guard.short;
         let sure = answer.ask.page == 0 && answer.len() >= LEAST_SURE;
         if answer.is_short() && (!added || sure || times >= 2) {
             let size = self.sizes.probe(answer.len());
-            self.end = End::Past { size, quiet: !added, sure };
+            let covered = self.edge.covered;
+            // A page without a new row may stand before where it should: rows may follow where it was
+            // to go on from.
+            let surely = added || answer.ask.page == 0 || !self.sizes.overlap();
+            let from = if surely { covered } else { covered.min(before) };
+            self.end = End::Past { size, from, quiet: !added, sure };
         }
     }
 

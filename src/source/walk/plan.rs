@@ -48,7 +48,8 @@ impl Sizes {
     /// pages hold no more.
     pub(super) fn probe(&self, rows: u32) -> u32 {
         let alone = self.fixed == Some(USUAL) && self.least == self.most;
-        if rows == 0 || alone { self.largest() } else { rows.min(self.largest()) }
+        let honoured = self.fixed.is_some_and(|size| size <= self.honoured);
+        if rows == 0 || alone || honoured { self.largest() } else { rows.min(self.largest()) }
     }
 
     /// Whether pages overlap at all.
@@ -80,13 +81,20 @@ impl Sizes {
         if edge.back > 0 {
             return self.furthest(edge.overlap_start().saturating_sub(edge.back));
         }
-        let roomy = self.furthest(edge.covered.saturating_sub(1 + edge.group().max(self.slack())));
+        let roomy = self.furthest(edge.covered.saturating_sub(1 + edge.group().max(1)));
         if self.reached(roomy) > edge.covered { roomy } else { self.furthest(edge.overlap_start()) }
     }
 
     /// The next page behind a page that ended at a position, if its rows all differ in time.
     pub(super) fn plan_past(&self, covered: u64) -> Ask {
         self.plan(&Edge { covered, ..Edge::default() })
+    }
+
+    /// Whether [`Sizes::plan_past`] gives the next page also where a few rows share a time there: an
+    /// early answer to another one would be thrown away.
+    pub(super) fn is_likely(&self, next: Ask, covered: u64) -> bool {
+        let few = u64::from(self.most / 25);
+        self.fixed.is_some() || self.start(next).saturating_add(1 + few) <= covered
     }
 
     /// Whether some page overlaps what was read and reaches past it, were it not for rows that share
@@ -145,12 +153,6 @@ impl Sizes {
             .map(page)
             .max_by_key(|ask| (self.reached(*ask), ask.per_page))
             .unwrap_or(page(self.most.max(1)))
-    }
-
-    /// How many rows before the last one the next page begins, at least. A second row costs one
-    /// request in a hundred and makes the page known ahead where two rows share a time.
-    fn slack(&self) -> u64 {
-        u64::from(self.most / USUAL).max(1)
     }
 }
 

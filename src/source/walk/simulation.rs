@@ -365,6 +365,45 @@ proptest! {
 }
 
 #[test]
+fn a_list_of_any_length_that_rests_is_read_whole_or_doubted() {
+    for honours in [Honours::UpTo(100), Honours::UpTo(25), Honours::Only(50), Honours::Steps] {
+        for rows in (0..320).chain([754, 926, 1_153]) {
+            let mut list = List::new(rows, 1, honours, 1);
+            let full = run(&mut list, FULL, 100, QUIET).expect("the walk comes to its end");
+            let whole = full.emitted.len() as u64 == rows;
+            assert!(whole || full.doubts == [Doubt::PageSize], "{rows} {honours:?}: {full:?}");
+        }
+    }
+}
+
+/// Requests sent to a list that rests, by a host that sends so many of them early.
+fn sent(list: &mut List, most: usize) -> usize {
+    let mut walk = Walk::new(FULL, 100);
+    let (mut early, mut sent) = (Vec::new(), 0);
+    loop {
+        let ask = walk.ask();
+        sent += usize::from(!early.contains(&ask));
+        let taken = walk.take(&list.page(ask)).expect("the walk goes on");
+        if taken.done {
+            return sent;
+        }
+        let mut ahead = walk.ahead(most);
+        ahead.truncate(most);
+        sent += ahead.iter().filter(|next| !early.contains(*next)).count();
+        early = ahead;
+    }
+}
+
+#[test]
+fn few_early_requests_are_in_vain() {
+    for ties in [1, 2] {
+        let list = || List::new(30_000, ties, Honours::UpTo(100), 7);
+        let (none, four) = (sent(&mut list(), 0), sent(&mut list(), 4));
+        assert!(four < 360 && four <= none + none / 50, "{four}, or {none} without, at {ties}");
+    }
+}
+
+#[test]
 fn a_quiet_list_costs_few_requests_more_than_a_plain_walk() {
     for (most, rows, percent) in [(100, 20_000, 120), (50, 10_000, 145), (25, 10_000, 145)] {
         let mut list = List::new(rows, 1, Honours::UpTo(most), 7);

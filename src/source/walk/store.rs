@@ -17,9 +17,10 @@ impl Store for End {
         match self {
             End::Open => quote("open", out),
             End::Further => quote("further", out),
-            End::Past { size, quiet, sure } => {
+            End::Past { size, from, quiet, sure } => {
                 let mut end = Writer::new(out);
-                let past: &mut Fields<'_> = &mut [("size", size), ("quiet", quiet), ("sure", sure)];
+                let past: &mut Fields<'_> =
+                    &mut [("size", size), ("from", from), ("quiet", quiet), ("sure", sure)];
                 write_object(past, end.name("past"));
                 end.end();
             }
@@ -31,11 +32,15 @@ impl Store for End {
             (Some("open"), _) => *self = End::Open,
             (Some("further"), _) => *self = End::Further,
             (_, Some(value)) => {
-                let (mut size, mut quiet, mut sure) = (0, false, false);
-                let past: &mut Fields<'_> =
-                    &mut [("size", &mut size), ("quiet", &mut quiet), ("sure", &mut sure)];
+                let (mut size, mut from, mut quiet, mut sure) = (0, 0, false, false);
+                let past: &mut Fields<'_> = &mut [
+                    ("size", &mut size),
+                    ("from", &mut from),
+                    ("quiet", &mut quiet),
+                    ("sure", &mut sure),
+                ];
                 let is_read = read_object(past, value);
-                *self = End::Past { size, quiet, sure };
+                *self = End::Past { size, from, quiet, sure };
                 return is_read;
             }
             _ => return false,
