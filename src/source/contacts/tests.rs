@@ -92,6 +92,20 @@ fn what_is_told_ahead_is_what_comes_and_never_what_must_be_fresh() {
 }
 
 #[test]
+fn a_state_whose_numbers_make_no_sense_is_damaged() {
+    let account = Account::new().list("/users/list", contacts(300));
+    let page = crate::source::read(&account, &request("users", "{}")).expect("a page");
+    for (sound, unsound) in [(r#""least":50"#, r#""least":0"#), (r#""most":100"#, r#""most":9000"#)]
+    {
+        assert!(page.state.contains(sound), "{}", page.state);
+        let state = Some(page.state.replace(sound, unsound));
+        let next = crate::source::sim::with_state("users", "{}", state);
+        let failure = crate::source::read(&account, &next).expect_err("a damaged state");
+        assert_eq!(failure.code, "damaged-state");
+    }
+}
+
+#[test]
 fn an_empty_account_is_complete() {
     let account = Account::new().list("/users/list", []);
     let brought = read_all(&account, request("users", "{}"));
