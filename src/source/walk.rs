@@ -2,7 +2,7 @@
 //!
 //! Pure: [`Walk::ask`] says which page to ask for, [`Walk::take`] judges the rows of the answer. The
 //! list is sorted by time, newest first, and pages are numbered, so a deletion pulls rows that were
-//! not read up past the border of what was. Three things together lose none of them:
+//! not read up past the border of what was. Four things together lose none of them:
 //!
 //! - **Pages overlap** ([`plan`]). The page size may differ from request to request, so each page is
 //!   chosen to begin with rows that were already read.
@@ -11,11 +11,14 @@
 //!   read. A page that does not join is dropped, and the walk steps back until one does.
 //! - **The walk catches up** ([`pass`]). What was touched meanwhile stands at the head, newer than
 //!   anything read there before. Passes from the head follow until one answer holds all of it.
+//! - **The end is proved** ([`end`]). A page that is shorter than asked for may be the last one, or
+//!   the size may be capped: what is past it is asked for before either is believed.
 //!
 //! A second that more rows share than a page can hold is read in [`rounds`]. Where the service
 //! honours no page size that overlaps, the walk goes page by page and says that it proves nothing.
 //! Every loop is bounded by a guard ([`Halt`]).
 
+mod end;
 mod join;
 mod pass;
 mod plan;
@@ -24,6 +27,7 @@ mod rounds;
 mod simulation;
 mod store;
 
+use self::end::End;
 use self::join::{Edge, Level};
 use self::pass::Pass;
 use self::plan::Sizes;
@@ -149,27 +153,6 @@ pub(crate) struct Walk {
     doubts: Vec<Doubt>,
     /// Whether rows without a time were seen, and where they stand.
     unstamped: Unstamped,
-}
-
-/// How far the end of the list is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum End {
-    /// Not at all.
-    #[default]
-    Open,
-    /// An answer was shorter than asked for: see whether there are rows past what was read.
-    Past {
-        /// Rows on a page.
-        size: u32,
-        /// The position from which to look.
-        from: u64,
-        /// Whether that answer joined and added nothing.
-        quiet: bool,
-        /// Whether that answer was the head of the list, so that it surely stands where it should.
-        sure: bool,
-    },
-    /// Nothing is past what was read: see whether there is something further on.
-    Further,
 }
 
 /// Where rows without a time stand.
@@ -434,48 +417,6 @@ impl Walk {
             self.fix(answer, answer.expected);
         }
         false
-    }
-
-    /// An answer to the question whether rows are past what was read: none, and the list may end
-    /// there; some, and the size of pages is capped, if an answer of that length came twice.
-    fn judge_past(
-        &mut self,
-        answer: &mut Answer<'_>,
-        size: u32,
-        from: u64,
-        quiet: bool,
-        sure: bool,
-    ) {
-        self.end = match (answer.rows.is_empty(), quiet) {
-            (true, true) => End::Further,
-            (true, false) | (false, _) => End::Open,
-        };
-        if answer.rows.is_empty() {
-            return;
-        }
-        self.guard.idle += 1;
-        let (largest, new) = (self.sizes.largest(), self.any_new(answer));
-        if new {
-            self.edge.covered = self.edge.covered.min(from);
-        } else if size != largest {
-            // A service that rounds sizes may have answered from elsewhere.
-            self.end = End::Past { size: largest, from: self.edge.covered, quiet, sure: false };
-        }
-        let (short, times) = self.guard.short;
-        if times < 2 && sure {
-            // The list may have grown meanwhile: ask for its head once more.
-            self.end = End::Open;
-            self.edge.rewind();
-        }
-        if times >= 2 && (sure || new) && short == size && self.sizes.overlap() {
-            self.end = End::Open;
-            self.guard.short = (0, 0);
-            if self.sizes.cap(size) {
-                answer.lessons.push(Lesson::Capped(size));
-            } else {
-                self.fix(answer, size);
-            }
-        }
     }
 
     /// From now on page by page, since no pages of this service overlap.

@@ -39,9 +39,6 @@ pub(super) struct Edge {
 
 stored!(Edge { front, closed, many, seen, covered, ties, back, stuck, circles });
 
-/// A head page of so many rows is no accident.
-const LEAST_SURE: u32 = 10;
-
 /// After so many circles, pages do not stand where their size says.
 const MOST_CIRCLES: u32 = 5;
 
@@ -198,21 +195,6 @@ impl Walk {
         } else {
             self.guard.short = (0, 0);
             self.sizes.honour(rows);
-        }
-    }
-
-    /// A page that is shorter than asked for: the list ends, or the size is capped.
-    fn look_for_end(&mut self, answer: &Answer<'_>, added: bool, before: u64) {
-        let (_, times) = self.guard.short;
-        let sure = answer.ask.page == 0 && answer.len() >= LEAST_SURE;
-        if answer.is_short() && (!added || sure || times >= 2) {
-            let size = self.sizes.probe(answer.len());
-            let covered = self.edge.covered;
-            // A page without a new row may stand before where it should: rows may follow where it was
-            // to go on from.
-            let surely = added || answer.ask.page == 0 || !self.sizes.overlap();
-            let from = if surely { covered } else { covered.min(before) };
-            self.end = End::Past { size, from, quiet: !added, sure };
         }
     }
 
