@@ -40,8 +40,9 @@ pub struct ReadConfig {
 }
 
 impl ReadConfig {
-    /// Requests sent early unless a person says otherwise: each more brings less, and may be in vain.
-    pub const AHEAD: u8 = 4;
+    /// Requests sent early unless a person says otherwise. With streams read side by side, more could be under way
+    /// than [`connector_egress::Limits::requests_at_once`] allows.
+    pub const AHEAD: u8 = 3;
 
     /// How streams are read unless a person says otherwise.
     pub fn standard() -> Self {
