@@ -3,10 +3,11 @@
 //! A budget is counted down and never refilled. A request is counted when it is taken, whether it
 //! is answered or not; early requests count like any other. Bytes are counted in both directions,
 //! so a budget can be passed by the last chunk read before the count, and by no more. Threads share
-//! one budget by cloning it.
+//! one budget by cloning it. A place among the requests at once comes back, and can be waited for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::limits::Limits;
 use crate::rule::Rule;
@@ -78,7 +79,13 @@ struct Counters {
     requests: AtomicU64,
     bytes: AtomicU64,
     at_once: AtomicU64,
+    /// Held by who looks for a place and waits, and by who has given one back and says so.
+    places: Mutex<()>,
+    given_back: Condvar,
 }
+
+/// Who waits for a place looks this often whether it is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Budget {
     /// A budget of which nothing is spent.
@@ -88,6 +95,8 @@ impl Budget {
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
+            places: Mutex::new(()),
+            given_back: Condvar::new(),
         }))
     }
 
@@ -95,10 +104,30 @@ impl Budget {
     pub fn take_request(&self) -> Result<Ticket, Spent> {
         let Counters { caps, requests, at_once, .. } = &*self.0;
         take(at_once, 1, caps.at_once).map_err(|()| Spent::AtOnce(caps.at_once))?;
-        // From here on the ticket gives the place back, also if the requests are spent.
-        let ticket = Ticket(Arc::clone(&self.0));
-        take(requests, 1, caps.requests).map_err(|()| Spent::Requests(caps.requests))?;
-        Ok(ticket)
+        if take(requests, 1, caps.requests).is_err() {
+            at_once.fetch_sub(1, Ordering::Relaxed);
+            return Err(Spent::Requests(caps.requests));
+        }
+        Ok(Ticket(Arc::clone(&self.0)))
+    }
+
+    /// Takes one request, and waits for its place where as many are under way as may be: until
+    /// `deadline`, or until it is `stopped`.
+    pub fn wait_for_request(
+        &self,
+        deadline: Instant,
+        stopped: impl Fn() -> bool,
+    ) -> Result<Ticket, Spent> {
+        let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let taken = self.take_request();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !matches!(taken, Err(Spent::AtOnce(_))) || left.is_zero() || stopped() {
+                return taken;
+            }
+            let waited = self.0.given_back.wait_timeout(places, left.min(LOOK_EVERY));
+            places = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Counts bytes that were sent or received.
@@ -126,6 +155,9 @@ impl Budget {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.0.at_once.fetch_sub(1, Ordering::Relaxed);
+        // Who has looked and found no place is asleep by then, and hears of it.
+        drop(self.0.places.lock());
+        self.0.given_back.notify_one();
     }
 }
 
@@ -166,6 +198,32 @@ mod tests {
         drop(ticket);
         assert!(budget.take_request().is_ok());
         assert_eq!(budget.requests(), 2);
+    }
+
+    #[test]
+    fn who_waits_gets_the_place_that_is_given_back() {
+        let budget = budget(9, 0, 1);
+        let ticket = budget.take_request().expect("the first");
+        let later = Instant::now() + Duration::from_mins(1);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| budget.wait_for_request(later, || false).is_ok());
+            drop(ticket);
+            assert!(waiting.join().expect("no panic"));
+        });
+        assert_eq!((budget.requests(), budget.at_once()), (2, 0));
+    }
+
+    #[test]
+    fn who_waits_in_vain_or_is_stopped_is_told_why() {
+        let full = budget(9, 0, 1);
+        let _ticket = full.take_request().expect("the first");
+        let now = Instant::now();
+        let refused = Some(Spent::AtOnce(1));
+        assert_eq!(full.wait_for_request(now, || false).err(), refused);
+        let later = now + Duration::from_mins(1);
+        assert_eq!(full.wait_for_request(later, || true).err(), refused);
+        let spent = budget(0, 0, 1).wait_for_request(later, || false).err();
+        assert_eq!(spent, Some(Spent::Requests(0)));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Channel {
         deadline: Instant,
     ) -> Result<Response, HttpError> {
         let mut record = AuditRecord::allowed(permit, now_ms(), 1);
-        let ticket = match self.budget.take_request() {
+        let ticket = match self.budget.wait_for_request(deadline, || self.cancel.is_cancelled()) {
             Ok(ticket) => ticket,
             Err(spent) => {
                 self.audit.record(record.stopped_by(spent.rule()));

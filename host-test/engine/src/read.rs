@@ -40,9 +40,8 @@ pub struct ReadConfig {
 }
 
 impl ReadConfig {
-    /// Requests sent early unless a person says otherwise. With streams read side by side, more could be under way
-    /// than [`connector_egress::Limits::requests_at_once`] allows.
-    pub const AHEAD: u8 = 3;
+    /// Requests sent early unless a person says otherwise: each more brings less.
+    pub const AHEAD: u8 = 5;
 
     /// How streams are read unless a person says otherwise.
     pub fn standard() -> Self {

@@ -93,7 +93,7 @@ impl Sizes {
     /// Whether [`Sizes::plan_past`] gives the next page also where a few rows share a time there: an
     /// early answer to another one would be thrown away.
     pub(super) fn is_likely(&self, next: Ask, covered: u64) -> bool {
-        let few = u64::from(self.most / 25);
+        let few = u64::from(self.most / 20);
         self.fixed.is_some() || self.start(next).saturating_add(1 + few) <= covered
     }
 

@@ -89,6 +89,22 @@ fn the_requests_of_a_run_are_counted_over_all_its_calls() {
 }
 
 #[test]
+fn a_request_waits_for_its_place_among_those_under_way() {
+    let server = Server::answering(answer("200 OK", &[], "fine"));
+    let lab = Lab::of(&server).limits(|limits| limits.requests_at_once = 1);
+    let connection = lab.connect(&json!({ "do": "send", "requests": vec![get("/"); 8] }));
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| connection.check())).collect();
+        for call in calls {
+            let report = call.join().expect("no panic").expect("the guest tells");
+            let received: Vec<Value> = serde_json::from_str(&report.message).expect("JSON");
+            assert!(received.iter().all(|answer| answer["text"] == "fine"), "{received:?}");
+        }
+    });
+    assert_eq!(server.requests().len(), 32);
+}
+
+#[test]
 fn a_call_without_a_network_sends_nothing() {
     // Not even after a call that had one.
     let server = Server::answering(answer("200 OK", &[], "fine"));
