@@ -80,6 +80,35 @@ fn a_folder_gets_a_file_a_stream_and_a_second_run_is_incremental() {
 }
 
 #[test]
+fn fields_that_depart_from_the_schema_are_passed_on_and_counted() {
+    let emulator = emulator(150, 0);
+    let quiet = run(read(&emulator, &["users"]).arg("--json"));
+    assert!(!quiet.err.contains("schema-drift"), "{}", quiet.err);
+    emulator.switch(|switches| switches.schema_drift = true);
+    let ended = run(read(&emulator, &["users"]).arg("--json"));
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for line in ended.out.lines() {
+        let record: Value = serde_json::from_str(line).expect("a record");
+        assert_eq!(record["lifetime_value"], 12.5, "{line}");
+        assert!(record["web_session"].is_string(), "{line}");
+    }
+    let report: Value =
+        serde_json::from_str(ended.err.lines().last().expect("a report")).expect("JSON");
+    let drift = report["streams"][0]["schema_drift"].as_array().expect("a list");
+    let drift: Vec<_> = drift.iter().map(Value::to_string).collect();
+    insta::assert_snapshot!(drift.join("\n"), @r#"
+    {"departure":"absent","field":"facebook_profile_id","found":null,"records":150}
+    {"departure":"type","field":"web_session","found":"string","records":150}
+    {"departure":"unknown","field":"lifetime_value","found":null,"records":150}
+    "#);
+    let ended = run(&mut read(&emulator, &["users"]));
+    let told = ["lifetime_value (in 150 records)", "web_session as string (in 150 records)"];
+    for told in told {
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+}
+
+#[test]
 fn an_output_that_no_state_knows_is_not_overwritten_unasked() {
     let emulator = emulator(10, 0);
     let folder = tempfile::tempdir().expect("a folder");

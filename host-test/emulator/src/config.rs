@@ -117,6 +117,9 @@ pub struct Switches {
     pub delete_tag_by_query: bool,
     /// What `written_by` of an article is: sources disagree.
     pub written_by: WrittenBy,
+    /// Whether contacts are those of a service that has moved on: `web_session` is a text, `facebook_profile_id` is gone,
+    /// and `lifetime_value` is new.
+    pub schema_drift: bool,
     /// Added to the time of every answer, in milliseconds.
     pub latency_ms: u64,
 }
@@ -148,6 +151,7 @@ impl Default for Switches {
             conversion_moves_last_update: true,
             delete_tag_by_query: false,
             written_by: WrittenBy::Id,
+            schema_drift: false,
             latency_ms: 0,
         }
     }

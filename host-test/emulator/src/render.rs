@@ -135,9 +135,15 @@ fn members(out: &mut Vec<u8>, contact: &Contact, switches: &Switches, attributes
     fragment(out, &FIXED.places, contact.place);
     fragment(out, &FIXED.browsers, contact.browser);
     out.extend_from_slice(br#","web_session":"#);
-    number(out, contact.web_session);
+    if switches.schema_drift {
+        string(out, &contact.web_session.to_string());
+        out.extend_from_slice(br#","lifetime_value":12.5"#);
+    } else {
+        number(out, contact.web_session);
+        out.extend_from_slice(br#","facebook_profile_id":null"#);
+    }
     fragment(out, &FIXED.origins, contact.origin);
-    out.extend_from_slice(br#","facebook_profile_id":null,"picture_initials":""#);
+    out.extend_from_slice(br#","picture_initials":""#);
     for letter in contact.initials().filter(|letter| letter.is_alphanumeric()) {
         out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     }

@@ -9,6 +9,7 @@
 //! | [`Plugin`] | calls without a network; [`connection`]: those with one |
 //! | [`http`] | the capability; [`audit`]: what is written down of it; [`pacer`]: when it may be used |
 //! | [`read`], [`retry`], [`state`] | the loop that reads streams, and what survives between runs |
+//! | [`schema_drift`] | where records depart from the schema of their stream |
 //! | [`mod@write`] | the loop that writes records, and its journal |
 //! | [`warm`] | calls on one instance, answered by the caller, for measurements |
 //! | [`bindings`] | the contract's types |
@@ -34,6 +35,7 @@ pub mod plugin;
 pub mod read;
 pub mod retry;
 pub mod runtime;
+pub mod schema_drift;
 pub mod state;
 pub mod warm;
 pub mod write;

@@ -13,6 +13,7 @@ use crate::bindings::types::{Action, Failure, Limits, Notice};
 use crate::connection::{Connection, StreamSender};
 use crate::error::{CallError, PluginError};
 use crate::retry::{self, RetryPolicy};
+use crate::schema_drift::{FieldDrift, SchemaDrift};
 use crate::state::RunMode;
 
 /// A stream to read.
@@ -155,6 +156,8 @@ pub struct ReadReport {
     pub end: End,
     /// What it added up to.
     pub totals: Totals,
+    /// Fields in which its records departed from its schema.
+    pub schema_drift: Vec<FieldDrift>,
     /// Cursor value from which the next run reads.
     pub mark: Option<String>,
     /// Everything worth telling.
@@ -203,6 +206,7 @@ pub fn read_stream<S: PageSink>(
 ) -> ReadReport {
     let stream = run.info.name.clone();
     let sender = connection.stream_sender(config.ahead);
+    let drift = SchemaDrift::new(&run.info.schema);
     let mut reader = Reader {
         connection,
         config,
@@ -219,19 +223,23 @@ pub fn read_stream<S: PageSink>(
         sender,
         sink,
         totals: Totals::default(),
+        drift,
         mark: None,
         notices: Vec::new(),
         failures: 0,
     };
     let end = reader.run();
     reader.count_requests();
-    let Reader { totals, mark, notices, sink, .. } = reader;
+    for notice in reader.drift.notices() {
+        reader.notice(notice);
+    }
+    let Reader { totals, drift, mark, notices, sink, .. } = reader;
     let end = match (sink.ended(&end, &totals), end) {
         // The first fault is the one to tell.
         (Err(error), End::Complete | End::Unproved(_) | End::Limit) => End::Sink(error),
         (_, end) => end,
     };
-    ReadReport { stream, end, totals, mark, notices }
+    ReadReport { stream, end, totals, schema_drift: drift.fields(), mark, notices }
 }
 
 /// What a call is asked to aim at.
@@ -250,6 +258,7 @@ struct Reader<'a, S> {
     sender: StreamSender,
     sink: &'a mut S,
     totals: Totals,
+    drift: SchemaDrift,
     mark: Option<String>,
     notices: Vec<Notice>,
     failures: u32,
@@ -303,6 +312,9 @@ impl<S: PageSink> Reader<'_, S> {
         };
         if let Err(error) = self.sink.page(&out) {
             return Some(End::Sink(error));
+        }
+        for record in &page.records {
+            self.drift.observe(record);
         }
         for notice in std::mem::take(&mut page.notices) {
             self.notice(notice);

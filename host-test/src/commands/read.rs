@@ -10,6 +10,7 @@ use connector_engine::read::{
     End, PageOut, PageSink, ReadConfig, ReadEvent, ReadReport, StreamRun, read_streams,
 };
 use connector_engine::retry::RetryPolicy;
+use connector_engine::schema_drift::{Departure, FieldDrift};
 use connector_engine::state::{Envelope, Owner, RunMode};
 use connector_engine::{Connection, Plugin};
 use serde_json::{Map, Value, json};
@@ -365,5 +366,16 @@ fn report_json(report: &ReadReport) -> Value {
         "quarantined": totals.quarantined, "recovered": totals.recovered,
         "deleted": totals.deleted, "pages": totals.pages, "requests": totals.requests,
         "bytes": totals.bytes, "waits": totals.waits, "waited_ms": totals.waited_ms,
+        "schema_drift": report.schema_drift.iter().map(drift_json).collect::<Vec<_>>(),
+    })
+}
+
+fn drift_json(drift: &FieldDrift) -> Value {
+    let found = match drift.departure {
+        Departure::Type(kind) => Some(kind.name()),
+        _ => None,
+    };
+    json!({
+        "field": drift.field, "departure": drift.departure.code(), "found": found, "records": drift.records,
     })
 }
