@@ -64,8 +64,12 @@ impl Context {
         let path = self.globals.plugin.clone().unwrap_or_else(|| crate::COMPONENT.into());
         let artifact = Artifact::read(&path, self.globals.plugin_sha256.as_deref())?;
         let cache = if self.globals.no_cache { None } else { compile_cache() };
-        let runtime = Runtime::new(&RuntimeConfig { cache, fuel: false, pooling: false })?;
-        Ok(Plugin::load(&runtime, artifact)?)
+        let load = |pooling| {
+            let config = RuntimeConfig { cache: cache.clone(), fuel: false, pooling };
+            Runtime::new(&config).and_then(|runtime| Plugin::load(&runtime, artifact.clone()))
+        };
+        // A system may have no address space for a pool, and a plugin more tables than one has room for.
+        Ok(load(true).or_else(|_| load(false))?)
     }
 
     /// The settings and secrets that the arguments and the environment name, checked against the plugin's form.

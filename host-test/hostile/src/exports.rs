@@ -161,6 +161,7 @@ fn run(settings: &Settings) -> credentials::CheckReport {
         Ok(Script::Settings) => format!("{} {:?}", settings.values, settings.secrets),
         Ok(Script::Spin) => harm::spin(),
         Ok(Script::TakeMemory) => harm::take_memory(),
+        Ok(Script::LeaveMarks { mebibytes }) => harm::leave_marks(mebibytes),
         Ok(Script::Recurse) => harm::recurse(0).to_string(),
         Ok(Script::RecurseWithFrames) => harm::recurse_with_frames(0).to_string(),
         Ok(Script::Panic) => panic!("as told"),

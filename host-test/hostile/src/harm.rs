@@ -1,5 +1,7 @@
 //! What a hostile plugin does.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::bindings::credentials::CheckReport;
 use crate::bindings::http::{Request, send};
 use crate::bindings::types::Notice;
@@ -18,6 +20,24 @@ pub fn take_memory() -> ! {
     loop {
         taken.push(std::hint::black_box(vec![1_u8; 1 << 20]));
     }
+}
+
+/// Marks so much memory, in a variable too, and tells how many marks were there before.
+#[allow(unsafe_code)]
+pub fn leave_marks(mebibytes: usize) -> String {
+    const MARK: u8 = 0xa7;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    // Every byte that the memory could have: a call that came before may have grown it further.
+    let grown = vec![0_u8; mebibytes << 20].leak();
+    let end = grown.as_ptr_range().end as usize;
+    // The start of the memory is as readable to wasm as any other place.
+    let byte = |address: usize| unsafe { std::ptr::read_volatile(address as *const u8) };
+    let marks =
+        (1024..end).filter(|&address| byte(address) == MARK && byte(address - 1) == MARK).count();
+    grown.fill(MARK);
+    std::hint::black_box(grown);
+    format!("{calls} calls, {marks} marks")
 }
 
 /// Calls itself deeper than any stack holds.

@@ -22,6 +22,11 @@ pub enum Script {
     Spin,
     /// Takes memory until it gets none.
     TakeMemory,
+    /// Leaves marks in its memory for a later call, and hands back how many an earlier one left.
+    LeaveMarks {
+        /// How many MiB to mark.
+        mebibytes: usize,
+    },
     /// Calls itself without end.
     Recurse,
     /// Calls itself without end, with much to remember each time.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use connector_engine::PluginError;
 use connector_engine::bindings::types::Settings;
+use connector_engine::{PluginError, warm};
 use serde_json::{Value, json};
 
 use crate::support::guest::plugin;
@@ -135,6 +135,30 @@ fn nothing_of_a_call_is_left_for_the_next() {
     let connection = lab.connect(&json!({ "do": "settings" }));
     let report = connection.check().expect("the guest tells");
     assert_eq!(report.message, "{\"do\":\"settings\"} [\"token\"]");
+}
+
+#[test]
+fn the_memory_of_a_call_is_blank_for_the_next() {
+    let lab = Lab::new();
+    // More than a pool wipes, then less, so that both ways of blanking it are taken.
+    for mebibytes in [3, 3, 1, 1, 3] {
+        let connection = lab.connect(&json!({ "do": "leave-marks", "mebibytes": mebibytes }));
+        let report = connection.check().expect("the guest tells");
+        assert_eq!(report.message, "0 calls, 0 marks", "{mebibytes}");
+    }
+    // On one instance the guest does find what it left.
+    let values = json!({ "do": "leave-marks", "mebibytes": 1 }).to_string();
+    let settings = Settings { values, secrets: Vec::new() };
+    let told = warm::with(
+        plugin(),
+        |_| unreachable!("nothing is sent"),
+        |instance| {
+            instance.authorize(&settings)?.expect_err("the guest tells by a failure");
+            Ok(instance.authorize(&settings)?.expect_err("the guest tells by a failure").message)
+        },
+    );
+    let told = told.expect("the guest tells");
+    assert!(told.starts_with("1 calls, ") && !told.ends_with(" 0 marks"), "{told}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| {
         // Compiled code is kept between runs, as a host keeps it.
         let cache = root().join("target").join("component").join("compiled");
-        let config = RuntimeConfig { cache: Some(cache), fuel: false, pooling: false };
+        let config = RuntimeConfig { cache: Some(cache), fuel: false, pooling: true };
         Runtime::new(&config).expect("an engine")
     })
 }
