@@ -110,27 +110,6 @@ fn lost(emulator: &Emulator, emitted: &BTreeSet<u64>) -> (usize, usize) {
     (alive.len(), alive.iter().filter(|key| !emitted.contains(key)).count())
 }
 
-/// Page after page until one is short, as the known connectors read.
-fn plain_walk(emulator: &Emulator) -> BTreeSet<u64> {
-    let mut keys = BTreeSet::new();
-    for page in 0.. {
-        let url = format!(
-            "{}/v1/users/list?page={page}&per_page=100&sort=last_update&sort_direction=desc",
-            emulator.origin()
-        );
-        let token = format!("Bearer {}", emulator.token());
-        let answer = ureq::get(&url).header("Authorization", &token).call().expect("an answer");
-        let text = answer.into_body().read_to_string().expect("a text");
-        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let rows = value["data"]["users"].as_array().expect("rows");
-        keys.extend(rows.iter().filter_map(|row| row["crmhero_user_id"].as_u64()));
-        if rows.len() < 100 {
-            break;
-        }
-    }
-    keys
-}
-
 #[test]
 fn nothing_is_lost_that_a_plain_walk_loses() {
     let mut table = String::from(
@@ -153,7 +132,7 @@ fn nothing_is_lost_that_a_plain_walk_loses() {
             end => panic!("{}: {end:?}", case.name),
         };
         let plain_emulator = start(&case);
-        let (_, lost_plain) = lost(&plain_emulator, &plain_walk(&plain_emulator));
+        let (_, lost_plain) = lost(&plain_emulator, &support::plain_walk(&plain_emulator, 100).0);
         lost_by_plain += lost_plain;
         writeln!(
             table,
@@ -167,21 +146,11 @@ fn nothing_is_lost_that_a_plain_walk_loses() {
     }
     println!("{table}");
     assert!(lost_by_plain > 0, "the cases move nothing that matters");
-    compare(&table);
-}
-
-/// Holds the committed page to what was measured.
-fn compare(table: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/drift.md");
     let page = format!(
         "# Rows lost while the data moves\n\n\
          Made by `UPDATE_DOCS=1 cargo test --test drift`: {USERS} users of the emulator, read by this connector and, on \
          the same data that moves in the same way, by a plain walk page by page that ends at the first short page. \
          *Lost* counts rows that were users from the first request to the last and were not emitted.\n\n{table}"
     );
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &page).expect("the folder docs");
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(committed, page, "run UPDATE_DOCS=1 cargo test --test drift");
+    support::compare_page("drift", &page);
 }

@@ -296,6 +296,7 @@ impl Walk {
                 let page = self.edge.covered.div_ceil(u64::from(size)).max(1).saturating_add(1);
                 Ask { page, per_page: size }
             }
+            End::Shown => self.sizes.had().plan(&self.edge),
             End::Open => match &self.rounds {
                 Some(rounds) => rounds.ask(),
                 None => self.sizes.plan(&self.edge),
@@ -312,7 +313,7 @@ impl Walk {
         }
         let mut next = self.ask();
         match (self.end, &self.rounds) {
-            (End::Further, _) => asks.push(next),
+            (End::Further | End::Shown, _) => asks.push(next),
             (End::Past { .. }, _) => {
                 asks.push(next);
                 asks.push(self.ask_for(End::Further));
@@ -400,10 +401,13 @@ impl Walk {
                 self.guard.idle += 1;
                 return false;
             }
-            End::Open => {}
+            End::Open | End::Shown => self.end = End::Open,
         }
         if answer.is_long() {
             self.fix(answer, answer.len());
+        } else if self.is_rounded(answer) {
+            self.fix(answer, answer.len());
+            return false;
         }
         if self.rounds.is_some() {
             return self.judge_round(answer);

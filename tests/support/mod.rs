@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use connector_egress::{Limits, Secret, Secrets};
@@ -105,6 +106,38 @@ pub(crate) fn read(
     let mut kept = Kept::default();
     let report = read_stream(connection, &config, run, &mut kept);
     (report, kept)
+}
+
+/// Asks the emulator for page after page until one is short, as the known connectors read: the keys, and how many
+/// requests that took.
+pub(crate) fn plain_walk(emulator: &Emulator, per_page: usize) -> (BTreeSet<u64>, u64) {
+    let mut keys = BTreeSet::new();
+    for page in 0.. {
+        let url = format!(
+            "{}/v1/users/list?page={page}&per_page={per_page}&sort=last_update&sort_direction=desc",
+            emulator.origin()
+        );
+        let token = format!("Bearer {}", emulator.token());
+        let answer = ureq::get(&url).header("Authorization", &token).call().expect("an answer");
+        let text = answer.into_body().read_to_string().expect("a text");
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        let rows = value["data"]["users"].as_array().expect("rows");
+        keys.extend(rows.iter().filter_map(|row| row["crmhero_user_id"].as_u64()));
+        if rows.len() < per_page {
+            return (keys, page + 1);
+        }
+    }
+    unreachable!("a list ends")
+}
+
+/// Holds a committed page of the documentation to what was measured; `UPDATE_DOCS=1` writes it.
+pub(crate) fn compare_page(name: &str, page: &str) {
+    let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, page).expect("the folder docs");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(committed, page, "run UPDATE_DOCS=1 cargo test --test {name}");
 }
 
 /// The key of each record.

@@ -40,7 +40,7 @@ pub(super) struct Edge {
 stored!(Edge { front, closed, many, seen, covered, ties, back, stuck, circles });
 
 /// After so many circles, pages do not stand where their size says.
-const MOST_CIRCLES: u32 = 5;
+const MOST_CIRCLES: u32 = 10;
 
 impl Edge {
     /// The rows at the end that the next page must begin before, besides the one before them.
@@ -189,12 +189,12 @@ impl Walk {
     /// What the number of rows says about the sizes that are honoured.
     pub(super) fn note_length(&mut self, answer: &Answer<'_>) {
         let rows = answer.len();
+        self.sizes.note(rows, answer.is_short());
         if answer.is_short() {
             let (short, times) = self.guard.short;
             self.guard.short = (rows, if rows == short { times.saturating_add(1) } else { 1 });
         } else {
             self.guard.short = (0, 0);
-            self.sizes.honour(rows);
         }
     }
 

@@ -16,9 +16,11 @@ pub(super) struct Sizes {
     fixed: Option<u32>,
     /// The largest size to which an answer had exactly as many rows.
     honoured: u32,
+    /// The most rows that an answer had.
+    longest: u32,
 }
 
-stored!(Sizes { least, most, fixed, honoured });
+stored!(Sizes { least, most, fixed, honoured, longest });
 
 /// The size that every source of knowledge about the API has used without trouble.
 const USUAL: u32 = 50;
@@ -26,13 +28,19 @@ const USUAL: u32 = 50;
 /// The least size at which pages overlap with a part of their rows only.
 const LEAST: u32 = 4;
 
+/// So many rows often share a second.
+const FEW: u64 = 5;
+
+/// Nobody caps pages at fewer rows.
+const LEAST_CAP: u32 = 10;
+
 /// The largest size to ask for.
 pub(crate) const LARGEST: u32 = 100;
 
 impl Sizes {
     pub(super) fn new(most: u32) -> Self {
         let most = most.clamp(1, LARGEST);
-        Sizes { least: most.div_ceil(2), most, fixed: None, honoured: 0 }
+        Sizes { least: most.div_ceil(2), most, fixed: None, honoured: 0, longest: 0 }
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -93,7 +101,7 @@ impl Sizes {
     /// Whether [`Sizes::plan_past`] gives the next page also where a few rows share a time there: an
     /// early answer to another one would be thrown away.
     pub(super) fn is_likely(&self, next: Ask, covered: u64) -> bool {
-        let few = u64::from(self.most / 20);
+        let few = u64::from(self.most.min(25) / 5);
         self.fixed.is_some() || self.start(next).saturating_add(1 + few) <= covered
     }
 
@@ -108,16 +116,34 @@ impl Sizes {
         self.most - (round * 7) % (self.most - self.least + 1)
     }
 
-    /// An answer had exactly as many rows as were asked for.
-    pub(super) fn honour(&mut self, size: u32) {
-        self.honoured = self.honoured.max(size);
+    /// An answer had so many rows, and as many as were asked for unless it was short.
+    pub(super) fn note(&mut self, rows: u32, short: bool) {
+        self.longest = self.longest.max(rows);
+        if !short {
+            self.honoured = self.honoured.max(rows);
+        }
+    }
+
+    /// Whether a page of so many rows, of which more were had before, shows that sizes are rounded.
+    pub(super) fn rounds_to(&self, rows: u32) -> bool {
+        self.fixed.is_none() && self.honoured > rows
+    }
+
+    /// Whether a short answer of so many rows shows where the list ended at that moment: pages as
+    /// long as was asked for, or longer than it was, have been had.
+    pub(super) fn is_known(&self, asked: u32, rows: u32) -> bool {
+        self.fixed.is_some() || asked <= self.longest || rows < self.longest.max(LEAST_CAP)
+    }
+
+    /// Of these, the sizes that are surely honoured, unless they are rounded: a page as long was had.
+    pub(super) fn had(&self) -> Self {
+        let most = self.longest.clamp(1, self.most);
+        Sizes { least: most.div_ceil(2), most, ..self.clone() }
     }
 
     /// Pages hold at most so many rows; whether sizes are left that overlap and bring the walk on.
     pub(super) fn cap(&mut self, size: u32) -> bool {
-        // Where more were had before, sizes are rounded to a few that do not overlap.
-        let rounded = self.honoured > size;
-        if rounded || self.fixed.is_some() || size >= self.most || size < LEAST {
+        if self.rounds_to(size) || self.fixed.is_some() || size >= self.most || size < LEAST {
             return false;
         }
         (self.least, self.most) = (size.div_ceil(2), size);

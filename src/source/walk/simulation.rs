@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::{Ask, Doubt, Halt, Lesson, Reach, Row, Verdict, Walk};
 use crate::json::testing::{read_back, written};
@@ -297,15 +298,17 @@ fn any_server() -> impl Strategy<Value = Honours> {
     ]
 }
 
-/// Sixty lists, or as many as `PROPTEST_CASES` says.
+/// Sixty lists, the same each time; or as many others as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-        ProptestConfig::default().cases
+    let defaults = ProptestConfig::default();
+    let (cases, rng_seed) = if std::env::var_os("PROPTEST_CASES").is_some() {
+        (defaults.cases, defaults.rng_seed)
     } else {
-        60
+        (60, RngSeed::Fixed(1))
     };
     ProptestConfig {
         cases,
+        rng_seed,
         max_shrink_iters: 60,
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -361,6 +364,21 @@ proptest! {
         prop_assert!(whole || full.doubts.contains(&Doubt::PageSize), "{full:?}");
         prop_assert!(whole || ties > 1, "{full:?}");
         prop_assert!(rows <= 200 || ties > 1 || full.doubts == [Doubt::PageSize], "{full:?}");
+    }
+}
+
+#[test]
+fn a_list_that_shrinks_below_the_cap_while_its_end_is_looked_for_loses_nothing() {
+    let mut list = List::new(60, 5, Honours::UpTo(50), 1_289_091_373_661_984_031);
+    check(&mut list, Drift { inserts: 1, updates: 3, deletes: 7, conversions: 1 }, 0);
+}
+
+#[test]
+fn a_service_that_rounds_sizes_is_found_out_by_answers_of_one_length() {
+    for (ties, seed) in [(4, 6_155_026_835_333_606_737), (14, 17_171_093_447_375_062_447)] {
+        let mut list = List::new(150, ties, Honours::Steps, seed);
+        let full = run(&mut list, FULL, 100, QUIET).expect("the walk comes to its end");
+        assert_eq!(full.doubts, [Doubt::PageSize], "{full:?}");
     }
 }
 

@@ -16,6 +16,7 @@ impl Store for End {
     fn write(&mut self, out: &mut String) {
         match self {
             End::Open => quote("open", out),
+            End::Shown => quote("shown", out),
             End::Further => quote("further", out),
             End::Past { size, from, quiet, sure } => {
                 let mut end = Writer::new(out);
@@ -30,6 +31,7 @@ impl Store for End {
     fn read(&mut self, value: &Value<'_>) -> bool {
         match (value.as_str(), value.get("past")) {
             (Some("open"), _) => *self = End::Open,
+            (Some("shown"), _) => *self = End::Shown,
             (Some("further"), _) => *self = End::Further,
             (_, Some(value)) => {
                 let (mut size, mut from, mut quiet, mut sure) = (0, 0, false, false);
