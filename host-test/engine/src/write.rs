@@ -11,11 +11,13 @@
 
 mod input;
 mod journal;
+mod lines;
 mod outcome;
 mod rejects;
 #[cfg(test)]
 mod tests;
 mod window;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -24,17 +26,15 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 pub use input::{Content, LINE_BYTES, Line, Position, RecordReader};
-pub use journal::{
-    Entry, Header, JournalError, LISTED, Lines, LinesOutcome, OpenWindow, Progress, WriteOwner,
-    replay,
-};
+pub use journal::{Entry, Header, JournalError, LISTED, OpenWindow, Progress, WriteOwner, replay};
+pub use lines::{Lines, LinesOutcome};
 pub use outcome::{Fault, RecordOutcome, WriteTotals};
 pub use rejects::line as reject_line;
+pub use writer::Writer;
 
-use crate::bindings::destination::{Batch, Operation, Outcome, WriteReport};
-use crate::bindings::types::{Action, Failure, Limits, Notice, Settings};
+use crate::bindings::destination::{Batch, Operation, Outcome};
+use crate::bindings::types::{Action, Failure, Notice};
 use crate::cancel::Cancel;
-use crate::connection::Connection;
 use crate::error::PluginError;
 use crate::retry::{self, RetryPolicy};
 use window::Slots;
@@ -52,27 +52,6 @@ pub struct WriteRun {
     pub id: String,
     /// When to try again.
     pub retry: RetryPolicy,
-}
-
-/// The calls that write, and what a loop over them needs to know.
-pub trait Writer {
-    /// Writes a batch.
-    fn write(&self, batch: &Batch) -> Result<WriteReport, PluginError>;
-
-    /// Finds out what became of a batch.
-    fn settle(&self, batch: &Batch) -> Result<WriteReport, PluginError>;
-
-    /// The settings as the plugin sees them.
-    fn settings(&self) -> Settings;
-
-    /// How much a call may do.
-    fn call_limits(&self) -> Limits;
-
-    /// When the service may be asked again, if it asked to be left alone.
-    fn blocked_until(&self) -> Option<Instant>;
-
-    /// The switch that stops everything.
-    fn cancel(&self) -> Cancel;
 }
 
 /// Keeps what must survive, and shows what a person may want to see.
@@ -511,30 +490,4 @@ fn batch_id(run: &str, lines: &[u64]) -> String {
 
 fn other_input(position: &Position) -> WriteEnd {
     WriteEnd::OtherInput(JournalError::Input { bytes: position.byte })
-}
-
-impl Writer for Connection {
-    fn write(&self, batch: &Batch) -> Result<WriteReport, PluginError> {
-        Connection::write(self, batch)
-    }
-
-    fn settle(&self, batch: &Batch) -> Result<WriteReport, PluginError> {
-        Connection::settle(self, batch)
-    }
-
-    fn settings(&self) -> Settings {
-        Connection::settings(self).clone()
-    }
-
-    fn call_limits(&self) -> Limits {
-        crate::read::call_limits(self)
-    }
-
-    fn blocked_until(&self) -> Option<Instant> {
-        self.pacer().blocked_until()
-    }
-
-    fn cancel(&self) -> Cancel {
-        Connection::cancel(self).clone()
-    }
 }

@@ -101,8 +101,7 @@ impl Sizes {
     /// Whether [`Sizes::plan_past`] gives the next page also where a few rows share a time there: an
     /// early answer to another one would be thrown away.
     pub(super) fn is_likely(&self, next: Ask, covered: u64) -> bool {
-        let few = u64::from(self.most.min(25) / 5);
-        self.fixed.is_some() || self.start(next).saturating_add(1 + few) <= covered
+        self.fixed.is_some() || self.start(next).saturating_add(1 + FEW) <= covered
     }
 
     /// Whether some page overlaps what was read and reaches past it, were it not for rows that share

@@ -1,6 +1,7 @@
 //! A walk as JSON, which is its state.
 
-use super::{Begun, Doubt, End, Guard, Recheck, Unstamped, Walk};
+use super::guard::{Begun, Guard, Recheck};
+use super::{Doubt, End, Unstamped, Walk};
 use crate::json::{
     Fields, Store, Value, Writer, quote, read_list, read_object, stored, worded, write_list,
     write_object,

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::input::Position;
+use super::lines::{Lines, LinesOutcome};
 use super::outcome::{RecordOutcome, WriteTotals};
 use crate::bindings::description::Descriptor;
 use crate::plugin::CONTRACT;
@@ -141,54 +142,6 @@ impl Entry {
 
     fn parse(line: &str) -> Result<Self, serde_json::Error> {
         if line == r#"{"ended":true}"# { Ok(Entry::Ended) } else { serde_json::from_str(line) }
-    }
-}
-
-/// Consecutive lines, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lines(pub u64, pub u64);
-
-impl Lines {
-    /// Lines, in as few runs as there are.
-    pub fn of(lines: impl IntoIterator<Item = u64>) -> Vec<Lines> {
-        let mut runs: Vec<Lines> = Vec::new();
-        for line in lines {
-            match runs.last_mut() {
-                Some(run) if run.1 + 1 == line => run.1 = line,
-                _ => runs.push(Lines(line, line)),
-            }
-        }
-        runs
-    }
-
-    fn iter(self) -> impl Iterator<Item = u64> {
-        self.0..=self.1
-    }
-}
-
-/// One outcome of consecutive lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinesOutcome {
-    lines: Lines,
-    #[serde(flatten)]
-    outcome: RecordOutcome,
-}
-
-impl LinesOutcome {
-    /// Outcomes by line, in as few runs as there are.
-    pub fn of<'a>(
-        outcomes: impl IntoIterator<Item = (u64, &'a RecordOutcome)>,
-    ) -> Vec<LinesOutcome> {
-        let mut runs: Vec<LinesOutcome> = Vec::new();
-        for (line, outcome) in outcomes {
-            match runs.last_mut() {
-                Some(run) if run.lines.1 + 1 == line && run.outcome == *outcome => {
-                    run.lines.1 = line;
-                }
-                _ => runs.push(LinesOutcome { lines: Lines(line, line), outcome: outcome.clone() }),
-            }
-        }
-        runs
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::bindings::destination::{Effect, Receipt, Rejection};
+use crate::bindings::destination::{Effect, Receipt, Rejection, WriteReport};
+use crate::bindings::types::{Limits, Settings};
 
 /// What the service does in one call.
 #[derive(Clone, Copy, Debug)]
