@@ -42,7 +42,7 @@ pub struct ReadConfig {
 
 impl ReadConfig {
     /// Requests sent early unless a person says otherwise: each more brings less.
-    pub const AHEAD: u8 = 5;
+    pub const AHEAD: u8 = 3;
 
     /// How streams are read unless a person says otherwise.
     pub fn standard() -> Self {
