@@ -52,7 +52,7 @@ struct StreamState {
     pages: u64,
     bytes: u64,
     total: Option<u64>,
-    /// What it waits for, or what was noticed.
+    /// What it waits for; at its end, what was noticed.
     note: Option<String>,
     end: Option<(&'static str, String)>,
 }
@@ -153,11 +153,12 @@ impl Reading {
         let config = ReadConfig::standard();
         let reports = read_streams(&connection, &config, runs);
         for (index, report) in reports.iter().enumerate() {
+            let scrub = |text: &str| scrubber.scrub_str(text).0.into_owned();
             let (tone, text) = ended(report);
-            let text = scrubber.scrub_str(&text).0.into_owned();
+            let notices: Vec<_> = report.notices.iter().map(|notice| &*notice.message).collect();
             let mut state = lock(&self.state);
-            state.streams[index].note = None;
-            state.streams[index].end = Some((tone, text));
+            state.streams[index].note = (!notices.is_empty()).then(|| scrub(&notices.join(" ")));
+            state.streams[index].end = Some((tone, scrub(&text)));
         }
         let states = states.into_inner().unwrap_or_else(PoisonError::into_inner);
         let text = serde_json::to_string(&states).map_err(|error| error.to_string())?;

@@ -73,7 +73,7 @@ async fn the_guide_can_be_followed_word_by_word_to_a_source() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_shows_how_far_it_is_and_goes_on_after_a_stop() {
-    let slow = Switches { latency_ms: 400, ..Switches::default() };
+    let slow = Switches { latency_ms: 400, schema_drift: true, ..Switches::default() };
     with_page(slow, |user, _site| async move {
         user.open("/authenticate/source").await;
         user.adds_a_credential("Slow", TOKEN).await;
@@ -89,6 +89,7 @@ async fn a_read_shows_how_far_it_is_and_goes_on_after_a_stop() {
         user.sees("Stopped; the next read goes on from here").await;
         user.clicks("Read what changed").await;
         user.sees("Complete").await;
+        user.sees("Fields that the schema does not name: lifetime_value").await;
     })
     .await;
 }
