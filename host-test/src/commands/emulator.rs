@@ -10,7 +10,7 @@ use crate::error::{CliError, Exit};
 /// Serve an emulated Customerly on this machine, without any account
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  connector emulator --users 10000 --port 8080\n  CONNECTOR_API_KEY=<the token it prints> connector read users --origin https://api.customerly.io=http://127.0.0.1:8080"
+    after_help = "Examples:\n  connector emulator --users 10000 --port 8080\n  CONNECTOR_API_KEY=<the token it prints> connector read users --origin https://api.customerly.io=http://127.0.0.1:8080\n\nTo count what a read loses while contacts move:\n  curl -X POST http://127.0.0.1:8080/_emulator/mark\n  curl -d '{\"seed\":1,\"insert\":0.5,\"update\":0.5,\"delete\":0.5,\"convert\":0,\"stop_after\":500}' http://127.0.0.1:8080/_emulator/random\n  … read …, then ask for the ids of those that were there from the mark until now:\n  curl http://127.0.0.1:8080/_emulator/alive/users"
 )]
 pub struct Emulator {
     /// How many users
