@@ -2,125 +2,21 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use customerly_emulator::{Emulator, Fault, FaultBody, FaultRule, Kind, RetryAfter, When};
+use customerly_emulator::{Fault, FaultBody, Kind, RetryAfter, When};
 use serde_json::{Value, json};
-use support::{Ended, connector_to, emulator, run, text};
+use support::write::{
+    Place, counts, emails, fault, json_lines, report, run_with, sendings, totals, users, write,
+};
+use support::{emulator, run, text};
 
 const A_MINUTE: Duration = Duration::from_mins(1);
-const A_LITTLE: Duration = Duration::from_millis(5);
 
 /// An address that the emulator refuses, though it is a plausible one.
 const REFUSED: &str = "broken@example.com";
-
-fn write(emulator: &Emulator, args: &[&str]) -> Command {
-    let mut command = connector_to(emulator);
-    command.arg("write").args(args);
-    command
-}
-
-/// A folder with an input file.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn with(input: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("in.jsonl"), input).expect("a file");
-        Place { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().expect("UTF-8").to_owned()
-    }
-
-    fn write(&self, emulator: &Emulator, args: &[&str]) -> Command {
-        let mut command = write(emulator, args);
-        command.args(["--input", &self.name("in.jsonl")]);
-        command
-    }
-}
-
-/// Users `u1@example.com` …
-fn users(count: usize) -> String {
-    let line = |id| json!({"email": format!("u{id}@example.com"), "name": format!("User {id}")});
-    (1..=count).map(|id| line(id).to_string() + "\n").collect::<Vec<_>>().concat()
-}
-
-/// Runs a command with this standard input.
-fn run_with(command: &mut Command, input: &str) -> Ended {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    // A run that refuses its arguments does not read.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-/// Runs with `--json`, and gives the report.
-fn report(command: &mut Command, code: i32) -> Value {
-    let ended = run(command.arg("--json"));
-    assert_eq!(ended.code, code, "{ended:?}");
-    let last = ended.out.lines().last().expect("a report");
-    let mut value: Value = serde_json::from_str(last).expect("a report in JSON");
-    value["report"].take()
-}
-
-/// How many records have each outcome, without those that none has.
-fn totals(report: &Value) -> BTreeMap<String, u64> {
-    let totals = report["totals"].as_object().expect("totals");
-    let counts = totals.iter().filter_map(|(name, count)| Some((name.clone(), count.as_u64()?)));
-    counts.filter(|(name, count)| *count > 0 && name != "batches").collect()
-}
-
-fn counts(expected: &[(&str, u64)]) -> BTreeMap<String, u64> {
-    expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
-}
-
-/// The lines of a file, each as JSON.
-fn json_lines(path: &Path) -> Vec<Value> {
-    let parse = |line: &str| serde_json::from_str(line).expect("a line of JSON");
-    text(path).lines().map(parse).collect()
-}
-
-fn fault(emulator: &Emulator, method: &str, when: When, fault: Fault) {
-    let method = Some(method.to_owned());
-    emulator.add_fault(FaultRule { method, path: String::new(), when, fault });
-}
-
-/// The addresses of the contacts that are alive.
-fn emails(emulator: &Emulator, kind: Kind) -> BTreeSet<String> {
-    let email = |row: &Value| row["email"].as_str().map(str::to_owned);
-    emulator.contacts(kind).iter().filter_map(email).collect()
-}
-
-/// How often each address was sent to be written.
-fn sendings(emulator: &Emulator) -> BTreeMap<String, u64> {
-    let mut sent = BTreeMap::new();
-    for request in emulator.requests().iter().filter(|request| request.method == "POST") {
-        let body: Value = serde_json::from_str(&request.body).expect("bodies are JSON");
-        for user in body["users"].as_array().expect("the wrapper") {
-            *sent.entry(user["email"].as_str().expect("an e-mail").to_owned()).or_default() += 1;
-        }
-    }
-    sent
-}
 
 #[test]
 fn bad_lines_get_their_outcome_and_the_rest_goes_on() {
@@ -404,133 +300,4 @@ fn a_signal_ends_a_run_that_waits_for_its_input() {
     let aside = json_lines(&place.path("rejects")).len();
     let accounted = emails(&emulator, Kind::Users).len() + aside;
     assert_eq!(report["report"]["lines"], accounted, "all that was read is written or set aside");
-}
-
-/// The fields that a write sets.
-fn written(row: &Value) -> Value {
-    let attributes =
-        if row["attributes"] == json!([]) { json!({}) } else { row["attributes"].clone() };
-    json!({"user_id": row["user_id"], "name": row["name"], "attributes": attributes})
-}
-
-fn by_email(rows: &[Value]) -> BTreeMap<String, Value> {
-    rows.iter()
-        .map(|row| (row["email"].as_str().expect("an e-mail").to_owned(), written(row)))
-        .collect()
-}
-
-#[test]
-fn ten_thousand_users_go_from_one_account_to_another_and_are_the_same() {
-    let (from, to) = (emulator(10_000, 0), emulator(0, 0));
-    let place = Place::with("");
-    let mut read = connector_to(&from);
-    read.args(["read", "users", "--overwrite", "--output", &place.name("in.jsonl")]);
-    let ended = run(&mut read);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    let report = report(&mut place.write(&to, &["users", "--option", "extra_fields=leave-out"]), 0);
-    // A read may give a record twice.
-    let records = json_lines(&place.path("in.jsonl")).len() as u64;
-    let written =
-        report["totals"]["accepted"].as_u64().zip(report["totals"]["superseded"].as_u64());
-    assert_eq!(written.map(|(accepted, superseded)| accepted + superseded), Some(records));
-    assert_eq!(report["totals"]["records"], records);
-    let mut read = connector_to(&to);
-    let ended = run(read.args(["read", "users", "--output", &place.name("back.jsonl")]));
-    assert_eq!(ended.code, 0, "{ended:?}");
-    let sent = by_email(&json_lines(&place.path("in.jsonl")));
-    let back = by_email(&json_lines(&place.path("back.jsonl")));
-    assert_eq!((sent.len(), back.len()), (10_000, 10_000));
-    let differs: Vec<_> =
-        sent.iter().filter(|(email, row)| back.get(*email) != Some(row)).collect();
-    assert!(differs.is_empty(), "{} differ, such as {:?}", differs.len(), differs.first());
-}
-
-/// 1 % of these the service refuses, 1 % are not sent.
-fn users_with_bad_ones(count: usize) -> String {
-    let line = |id: usize| match id % 100 {
-        7 => json!({"email": format!("broken+{id}@example.com")}),
-        50 => json!({"email": format!("nobody{id}")}),
-        _ => {
-            json!({"email": format!("u{id}@example.com"), "attributes": {"plan": "pro", "seats": id}})
-        }
-    };
-    (0..count).map(|id| line(id).to_string() + "\n").collect::<Vec<_>>().concat()
-}
-
-/// What must hold of a complete write, whatever happened on the way.
-fn check_laws(emulator: &Emulator, place: &Place, report: &Value) {
-    let outcomes = json_lines(&place.path("outcomes"));
-    let input = json_lines(&place.path("in.jsonl"));
-    let lines: Vec<_> = outcomes.iter().map(|outcome| outcome["line"].as_u64()).collect();
-    let expected: Vec<_> = (1..=input.len() as u64).map(Some).collect();
-    assert_eq!(lines, expected, "one outcome for each record, in input order");
-    let count = |name: &str| report["totals"][name].as_u64().expect("a count");
-    let parts = ["accepted", "superseded", "invalid", "rejected", "unknown"];
-    assert_eq!(parts.map(count).iter().sum::<u64>(), count("records"));
-    let there = emails(emulator, Kind::Users);
-    for (record, outcome) in input.iter().zip(&outcomes) {
-        let email = record["email"].as_str().expect("an e-mail");
-        match outcome["outcome"].as_str() {
-            Some("accepted") => assert!(there.contains(email), "{email} is not there"),
-            Some("invalid" | "rejected") => assert!(!there.contains(email), "{email} is there"),
-            Some("unknown") => {}
-            other => panic!("{email} ends {other:?}"),
-        }
-    }
-    let refused = count("invalid") + count("rejected") + count("unknown");
-    assert_eq!(json_lines(&place.path("rejects")).len() as u64, refused);
-}
-
-#[test]
-fn a_service_that_fails_at_random_makes_no_record_disappear() {
-    let emulator = emulator(0, 0);
-    let place = Place::with(&users_with_bad_ones(1_000));
-    let retry_after = Some(RetryAfter::Seconds(0));
-    let unwell = Fault::Answer { status: 503, body: FaultBody::Html, retry_after };
-    fault(&emulator, "POST", When::Rate(0.2), unwell);
-    fault(&emulator, "POST", When::Rate(0.1), Fault::CloseAfter);
-    fault(&emulator, "POST", When::Rate(0.1), Fault::CloseBefore);
-    fault(&emulator, "GET", When::Rate(0.02), Fault::CutBody);
-    let (rejects, outcomes) = (place.name("rejects"), place.name("outcomes"));
-    let args = ["users", "--rejects", &rejects, "--outcomes", &outcomes, "--retries", "20"];
-    let report = report(&mut place.write(&emulator, &args), 6);
-    check_laws(&emulator, &place, &report);
-    let expected = [("records", 1_000), ("accepted", 980), ("invalid", 10), ("rejected", 10)];
-    let mut found = totals(&report);
-    found.remove("repeated");
-    assert_eq!(found, counts(&expected));
-}
-
-fn has_ended(child: &mut Child) -> bool {
-    child.try_wait().expect("it can be waited for").is_some()
-}
-
-#[test]
-fn killed_at_any_moment_and_run_again_no_record_is_lost_and_none_repeated_uncounted() {
-    let emulator = emulator(0, 0);
-    let place = Place::with(&users_with_bad_ones(2_000));
-    let (rejects, outcomes) = (place.name("rejects"), place.name("outcomes"));
-    let args = ["users", "--rejects", &rejects, "--outcomes", &outcomes];
-    for kill in 1..=12 {
-        let mut command = place.write(&emulator, &args);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the binary runs");
-        // Some in the midst of settling, which takes a request a record, some well after it.
-        let moment = emulator.requests().len() + kill * 29 % 97;
-        while !emulator.wait_for_requests(moment, A_LITTLE) && !has_ended(&mut child) {}
-        // It may have ended by itself: then there is nothing to kill.
-        let _ = child.kill();
-        child.wait().expect("it ends");
-    }
-    let report = report(&mut place.write(&emulator, &args), 6);
-    assert!(report["earlier"].as_u64() > Some(0), "it went on: {report}");
-    check_laws(&emulator, &place, &report);
-    // What was refused was not done, and may be sent again.
-    let done = emails(&emulator, Kind::Users);
-    let mut sendings = sendings(&emulator);
-    sendings.retain(|email, _| done.contains(email));
-    let again: u64 = sendings.values().map(|times| times - 1).sum();
-    let repeated = report["totals"]["repeated"].as_u64().expect("a count");
-    assert!(again <= repeated, "{again} sent again, {repeated} counted");
-    assert_eq!(report["totals"]["accepted"], 1_960);
 }
