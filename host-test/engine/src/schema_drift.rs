@@ -21,6 +21,8 @@ use crate::bindings::types::Notice;
 
 /// Unknown fields that are told apart; a service that makes up names shall not fill the memory.
 const NAMES: usize = 100;
+/// Characters that are kept of such a name.
+const NAME: usize = 60;
 /// Fields that a notice names.
 const NAMED: usize = 5;
 
@@ -144,7 +146,7 @@ impl SchemaDrift {
         }
     }
 
-    /// Every field that departs from the schema, and in how many records: those of the schema first, in its order.
+    /// Every field that departs from the schema, and in how many records: those of the schema first, each by name.
     pub fn fields(&self) -> Vec<FieldDrift> {
         let known = self.fields.iter().flat_map(|field| {
             let absent =
@@ -205,8 +207,9 @@ impl fmt::Display for Named<'_> {
             if index > 0 {
                 f.write_str(", ")?;
             }
-            // Of a name made up by the service, as much as a line bears.
-            write!(f, "{:.60}", drift.field)?;
+            // A name is the service's: nothing in it moves a terminal's cursor.
+            let name: String = drift.field.chars().flat_map(char::escape_debug).collect();
+            f.write_str(&name)?;
             if let Departure::Type(kind) = drift.departure {
                 write!(f, " as {}", kind.name())?;
             }
@@ -282,7 +285,7 @@ impl Visitor<'_> for Name<'_> {
         }
         Ok(match self.drift.by_name.get(name) {
             Some(&index) => Found::Known(index),
-            None => Found::Unknown(name.to_owned()),
+            None => Found::Unknown(name.chars().take(NAME).collect()),
         })
     }
 }
@@ -394,6 +397,19 @@ mod tests {
             notices[0].message,
             "Fields that the schema does not name: f0000 (in 1 record), f0001 (in 1 record), f0002 (in 1 record), \
              f0003 (in 1 record), f0004 (in 1 record) and 95 more, and 900 times others. They were passed on."
+        );
+    }
+
+    #[test]
+    fn a_name_that_the_service_made_up_is_short_and_moves_no_cursor() {
+        let record = format!(r#"{{"id": 1, "\u001b[2J\n{}": 1}}"#, "x".repeat(1000));
+        let notices = counted(SCHEMA, &[&record]).notices();
+        let name = format!(r"\u{{1b}}[2J\n{}", "x".repeat(NAME - 5));
+        assert_eq!(
+            notices[0].message,
+            format!(
+                "Fields that the schema does not name: {name} (in 1 record). They were passed on."
+            )
         );
     }
 
